@@ -53,6 +53,7 @@ const DEFINITIONS: readonly Definition[] = [
   ["counter", "sent_bytes_total", "Bytes that went out on connections", (stats) => stats.bytesSent],
   ["gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes],
   ["counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"],
+  ["counter", "rate_exceeded_total", "Messages over a rate", (stats) => stats.rateExceeded, "policy"],
   ["counter", "expired_total", "Channels closed because their client's identity ended", (stats) => stats.expired],
   ["gauge", "sessions", "Open sessions", (stats) => stats.sessions.open],
   ["gauge", "relays", "Requests on their way through another process", (stats) => stats.sessions.relaysOpen],

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as tabs from "../src/client/tabs/index.ts";
 import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
@@ -42,6 +43,10 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
   });
 
+  it("unichannel/tabs exports exactly these values", () => {
+    assert.deepEqual(Object.keys(tabs), ["tabs"]);
+  });
+
   it("unichannel/react exports exactly these values", () => {
     assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
@@ -64,6 +69,7 @@ describe("the public surface", () => {
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
+      "BackplaneKey",
       "BackplaneListener",
       "BackplaneMember",
       "BackplaneRecords",
@@ -101,8 +107,12 @@ describe("the public surface", () => {
       "Http2Options",
       "JoinOptions",
       "JsonMessages",
+      "KeyOf",
+      "LatestKey",
+      "LatestOptions",
       "Logger",
       "LostSession",
+      "MakeSnapshot",
       "MemberFields",
       "MemorySessions",
       "MemorySessionsOptions",
@@ -118,6 +128,8 @@ describe("the public surface", () => {
       "ProxyHeader",
       "PublishOptions",
       "Publishable",
+      "RateLimitName",
+      "RatePolicy",
       "Received",
       "RelayOptions",
       "RequestHeaders",
@@ -135,6 +147,8 @@ describe("the public surface", () => {
       "SessionOptions",
       "SessionStats",
       "SessionStore",
+      "Snapshot",
+      "SnapshotContext",
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",

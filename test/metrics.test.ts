@@ -122,6 +122,12 @@ unichannel_buffered_bytes 0
 unichannel_overflows_total{policy="close"} 0
 unichannel_overflows_total{policy="drop"} 0
 
+# HELP unichannel_rate_exceeded_total Messages over a rate
+# TYPE unichannel_rate_exceeded_total counter
+unichannel_rate_exceeded_total{policy="close"} 0
+unichannel_rate_exceeded_total{policy="drop"} 0
+unichannel_rate_exceeded_total{policy="wait"} 0
+
 # HELP unichannel_expired_total Channels closed because their client's identity ended
 # TYPE unichannel_expired_total counter
 unichannel_expired_total 0

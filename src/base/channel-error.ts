@@ -25,6 +25,7 @@ export type ErrorCode =
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
   | "TOO_MANY_CONTROL_FRAMES"
+  | "RATE_EXCEEDED"
   | "BUFFER_OVERFLOW"
   | "RECEIVE_OVERFLOW"
   | "MESSAGE_TIMEOUT"
@@ -47,7 +48,11 @@ export type ErrorCode =
   | "UPGRADE_TAKEN"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
-  | "BACKPLANE_UNAVAILABLE";
+  | "BACKPLANE_UNAVAILABLE"
+  | "SNAPSHOT_FAILED"
+  | "STREAM_BUSY"
+  | "STREAM_FAILED"
+  | "STREAM_LOST";
 
 export interface ErrorFacts {
   readonly message: string;

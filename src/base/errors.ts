@@ -29,6 +29,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more than maxFragments fragments, and they are tiny", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
+  RATE_EXCEEDED: { message: "messages come faster than they may", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   RECEIVE_OVERFLOW: { message: "received data exceeds maxTotalReceivedBytes", status: 503, closeCode: 1013 },
   MESSAGE_TIMEOUT: { message: "message did not arrive in time", closeCode: 1008 },
@@ -54,6 +55,10 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
+  SNAPSHOT_FAILED: { message: "the snapshot of a group's member cannot be used" },
+  STREAM_BUSY: { message: "the group has a stream already: stop it first, or use another group" },
+  STREAM_FAILED: { message: "the source of the stream has failed" },
+  STREAM_LOST: { message: "messages of the stream are lost" },
 };
 
 registerErrorFacts(FACTS);

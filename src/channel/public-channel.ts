@@ -116,6 +116,10 @@ export class PublicChannel implements Channel {
     return this.#channel.callbacks.set("drain", fn);
   }
 
+  onDropped(fn: NonNullable<ChannelHandlers["dropped"]>): () => void {
+    return this.#channel.callbacks.set("dropped", fn);
+  }
+
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {
     return this.#channel.iterate();
   }

@@ -27,6 +27,7 @@ import type { Membership, MembershipHolder } from "./membership.ts";
 import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
+import { type RateExceeded, RateGate, type RateGateOwner } from "./rate-gate.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
@@ -37,6 +38,7 @@ export class TransportChannel
     SessionListener,
     InboxOwner,
     OutboxOwner,
+    RateGateOwner,
     MembershipHolder,
     IndexedItem,
     MemoryHolder,
@@ -370,6 +372,7 @@ export class TransportChannel
 
   /** Called about once a second, by the server's clock. */
   tick(now: number): void {
+    this.#tellDropped();
     this.expireIfDue();
     if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
   }
@@ -383,6 +386,17 @@ export class TransportChannel
     this.#context.messages.received += 1;
     this.#ensureInbox().accept(data);
     if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
+  }
+
+  turnCame(): void {
+    this.#inbox!.turnCame();
+  }
+
+  /** A message came faster than it may. One that waits is not lost; the others are, and the application is told. */
+  rateExceeded(exceeded: RateExceeded): void {
+    this.#context.rateExceeded(this, exceeded);
+    const { policy, limit, most } = exceeded;
+    if (policy === "close") this.#fail(1008, new ChannelError("RATE_EXCEEDED", `${limit} is ${most}`).message);
   }
 
   get unreadMemory(): number {
@@ -517,7 +531,9 @@ export class TransportChannel
 
   #ensureInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
-    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this);
+    const { rates } = this.#settings;
+    const gate = rates === undefined ? undefined : new RateGate(rates, this.#context.clock, this);
+    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this, gate);
     if (!isSettingUp(this.#state)) this.#inbox.release();
     if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;
@@ -531,9 +547,19 @@ export class TransportChannel
   #tellEnd(): void {
     if (!this.#moveTo(this.#state.tellEnd)) return;
     this.memberships?.channelEnded();
+    this.#tellDropped();
     this.callbacks.close(this.#status!);
     this.#moveTo(this.#state.endTold);
     this.#context.channelEnded(this, this.#status!);
+  }
+
+  /** Called about once a second, and before the end, so that a flood costs the application little. Waits for the setup. */
+  #tellDropped(): void {
+    const gate = this.#inbox?.gate;
+    if (gate === undefined || gate.dropped === 0 || isSettingUp(this.#state)) return;
+    const count = gate.dropped;
+    gate.dropped = 0;
+    this.callbacks.dropped(count);
   }
 
   #resolveDrained(): void {

@@ -27,7 +27,7 @@ import {
   checkSetup,
   toHandlers,
 } from "./channel-options.ts";
-import { contextOf, type RequestContext } from "./context.ts";
+import { contextOf } from "./context.ts";
 import { closedChannel, newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
@@ -109,7 +109,7 @@ function accept(
   const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
-  const settings = toSettings(options, contextOf(original));
+  const settings = toSettings(options, original);
   const contentType = contentTypeOf(codec, fields);
   const { transport, isRefused, expiresAt } = chooseTransport(original, fields, options);
   if (isRefused) return closedChannel(original, options, transport);
@@ -125,10 +125,12 @@ function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): s
 }
 
 /** Returns the server's settings, shared, if the options change none of them. */
-export function toSettings(options: AnyOptions, context: RequestContext): ChannelSettings {
+export function toSettings(options: AnyOptions, request: ChannelRequest): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
-  const shared = context.channelSettings;
-  if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
+  const { channelSettings: shared, rates: serverRates } = contextOf(request);
+  const rates = serverRates.settingsFor(request, options);
+  const own = maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs;
+  if (own === undefined && rates === shared.rates) return shared;
   return {
     maxBufferedBytes: maxBufferedBytes ?? shared.maxBufferedBytes,
     onOverflow: onOverflow ?? shared.onOverflow,
@@ -136,6 +138,7 @@ export function toSettings(options: AnyOptions, context: RequestContext): Channe
       pingIntervalMs: pingIntervalMs ?? shared.heartbeat.pingIntervalMs,
       pongTimeoutMs: pongTimeoutMs ?? shared.heartbeat.pongTimeoutMs,
     },
+    rates,
   };
 }
 

@@ -1,6 +1,7 @@
 // The carrier that a session has at the moment, if it has one, and when records are written to it: to a WebSocket or an event
 // stream at once, to a parked poll all together at the end of the turn. While there is none, nothing is written: the session
 // keeps its records, and the next carrier begins with them.
+// Long because each kind of carrier is written to, suspended and ended in its own way.
 
 import { dateOf } from "../base/clock.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
@@ -122,6 +123,11 @@ export class CurrentCarrier implements Flushable {
   acknowledgeIfDue(): void {
     const carrier = this.#carrier;
     if (carrier?.kind === "websocket" && this.#session.isAckDue) this.#acknowledge(carrier);
+  }
+
+  /** Acknowledges the messages that the application has taken: none of them is unacknowledged to a client that is refused next. */
+  acknowledgeTaken(): void {
+    if (this.#carrier?.kind === "websocket") this.#acknowledge(this.#carrier);
   }
 
   /** Acknowledges all records that have arrived: the last of them is the client's close. */

@@ -10,7 +10,7 @@ import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { MAX_SINCE_LENGTH, parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
-import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
+import { type AttachmentOf, acceptWebSocket } from "../request/accept.ts";
 import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
@@ -28,6 +28,7 @@ import {
   StreamCarrier,
   WebSocketCarrier,
 } from "./carrier.ts";
+import { toChannelSettings } from "./channel-settings.ts";
 import { CursorTransport } from "./cursor-transport.ts";
 import { Cursors } from "./cursors.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
@@ -224,7 +225,7 @@ function acceptFirst(
   const Transport = cursors === undefined ? SessionTransport : CursorTransport;
   const transport = new Transport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
   transport.session.cursors = cursors;
-  const settings = toSettings(options, context);
+  const settings = toChannelSettings(options, request);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
   try {

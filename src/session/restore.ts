@@ -2,10 +2,10 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { SessionHandlers } from "../channel/channel.ts";
-import { toSettings } from "../request/accept.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
+import { toChannelSettings } from "./channel-settings.ts";
 import { Claim } from "./claim.ts";
 import { CursorTransport } from "./cursor-transport.ts";
 import type { AnySessionOptions } from "./options.ts";
@@ -39,7 +39,7 @@ export function restoreSession(
     onLost: () => transport.elsewhere(),
   });
   transport.restore(snapshot, claim);
-  const settings = toSettings(options, context);
+  const settings = toChannelSettings(options, request);
   const attachment = snapshot.attachment ?? options.attachment;
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   const session = { transport, channel, identity, path, maxMessageBytes, network };

@@ -36,6 +36,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   onPing: true,
   onPong: true,
   onDrain: true,
+  onDropped: true,
   [Symbol.asyncIterator]: true,
 };
 
