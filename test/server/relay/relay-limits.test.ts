@@ -95,7 +95,7 @@ describe("a session that was taken from the store, and that no request opens,", 
       if (end === "claim") assert.equal(await process.claim(TOKEN), true);
       else await process.stop();
       await settled();
-      // That of a claim renews it.
+      // The one that is left renews the claim.
       assert.equal(clock.pending, end === "claim" ? 1 : 0, end);
     }
   });
