@@ -41,6 +41,7 @@ export type {
   GroupMember,
   JoinOptions,
   MoveOptions,
+  PartOf,
   PresenceHandlers,
   PresentMember,
   Publishable,
@@ -52,8 +53,24 @@ export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts"
 export type { HistoryMessage } from "./group/message.ts";
 export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";
+export type {
+  PartSource,
+  Parts,
+  PublishStreamOptions,
+  StreamKeep,
+  StreamResult,
+} from "./group/published/publish-stream.ts";
+export type { MakeSnapshot, Snapshot, SnapshotContext } from "./group/state-source.ts";
 export type { PollOptions } from "./group/store-options.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
+export type {
+  StreamBegin,
+  StreamEnd,
+  StreamMessage,
+  StreamOutcome,
+  StreamParts,
+  StreamText,
+} from "./protocol/stream-message.ts";
 export { type AttachmentOf, openChannel, withChannel } from "./request/accept.ts";
 export type { ChannelOptions, ChooseProtocol } from "./request/channel-options.ts";
 export type { ErrorContext, ErrorReporter } from "./request/context.ts";

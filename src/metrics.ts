@@ -54,6 +54,7 @@ const DEFINITIONS: readonly Definition[] = [
   ["gauge", "buffered_bytes", "Bytes sent that clients have not taken", (stats) => stats.bufferedBytes],
   ["counter", "overflows_total", "Sends that found their channel full", (stats) => stats.overflows, "policy"],
   ["counter", "rate_exceeded_total", "Messages over a rate", (stats) => stats.rateExceeded, "policy"],
+  ["counter", "expired_total", "Channels closed because their client's identity ended", (stats) => stats.expired],
   ["gauge", "sessions", "Open sessions", (stats) => stats.sessions.open],
   ["gauge", "relays", "Requests on their way through another process", (stats) => stats.sessions.relaysOpen],
   ["counter", "relayed_total", "Requests passed on to another process", (stats) => stats.sessions.relayed],

@@ -2,6 +2,7 @@
 
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { ExpiryDate } from "./expiry.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
 
@@ -101,6 +102,13 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   readonly transport: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
+  /**
+   * The date at which the identity of the client ends, in milliseconds since the Unix epoch; undefined if it does not end. From the
+   * option `expiresAt`; each carrier of a session brings a new one. Set it to let the channel live longer or end earlier: at
+   * the date, or half a second later, the channel is closed with 4401. Setting it throws BAD_OPTION for what is no date.
+   */
+  get expiresAt(): number | undefined;
+  set expiresAt(date: ExpiryDate | undefined);
   /** For frameworks whose handlers must return a Fetch `Response`: the answer is the channel's. */
   readonly response: Response;
   /**

@@ -64,6 +64,8 @@ export interface ChannelContext {
   channelOverflowed(channel: ServedChannel, policy: OverflowPolicy): void;
   /** A message came faster than it may; the policy is applied next. */
   rateExceeded(channel: ServedChannel, exceeded: RateExceeded): void;
+  /** A channel was closed because the identity of its client has ended. */
+  channelExpired(): void;
   /** The last callback of the channel has run. */
   channelEnded(channel: ServedChannel, status: CloseStatus): void;
 }

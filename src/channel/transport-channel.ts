@@ -2,6 +2,7 @@
 // reports the end once, last. Applications hold its `publicChannel`.
 // Long because sending, receiving and the end share one state.
 
+import { dateOf } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
@@ -15,6 +16,7 @@ import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { type ChannelState, hasEnded, isClosed, isOpen, isSettingUp, STATES } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
+import { EXPIRED, EXPIRED_REASON } from "./expiry.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
 import { nextId } from "./ids.ts";
@@ -57,6 +59,7 @@ export class TransportChannel
   /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
   #drainWaiters: (() => void)[] | undefined;
+  #expiresAt: number | undefined;
   #id: string | undefined;
   #response: Response | undefined;
   #abort: AbortController | undefined;
@@ -114,6 +117,16 @@ export class TransportChannel
 
   get undeliveredMessages(): number {
     return this.#inbox?.undelivered ?? 0;
+  }
+
+  /** The date at which the identity of the client ends, in milliseconds since the Unix epoch; undefined: never. */
+  get expiresAt(): number | undefined {
+    return this.#expiresAt;
+  }
+
+  set expiresAt(date: number | undefined) {
+    this.#expiresAt = date === Number.POSITIVE_INFINITY ? undefined : date;
+    this.#transport.expiryChanged?.(this.#expiresAt);
   }
 
   get response(): Response {
@@ -344,9 +357,23 @@ export class TransportChannel
     this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
+  /** Closes the channel if the identity of its client has ended. A request that has no answer yet is refused. */
+  expireIfDue(): void {
+    if (this.#expiresAt === undefined || dateOf(this.#context.clock) < this.#expiresAt) return;
+    // A stream that is being sent, even as the last message, might never end.
+    const isSending = this.#outbox?.isBusy === true;
+    if (!isSending && !isOpen(this.#state)) return;
+    this.#context.channelExpired();
+    const end = closeStatus("server", EXPIRED, EXPIRED_REASON);
+    if (this.#refuse(failureOf(new ChannelError("IDENTITY_EXPIRED")), end)) return;
+    if (isSending) this.#fail(EXPIRED, EXPIRED_REASON);
+    else this.close(EXPIRED, EXPIRED_REASON);
+  }
+
   /** Called about once a second, by the server's clock. */
   tick(now: number): void {
     this.#tellDropped();
+    this.expireIfDue();
     if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
   }
 
@@ -448,9 +475,9 @@ export class TransportChannel
   }
 
   /** Answers a request that has no answer yet, and ends the channel. False if no request waits for one. Never throws. */
-  #refuse(answer: SendInit): boolean {
+  #refuse(answer: SendInit, end?: CloseStatus): boolean {
     try {
-      if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
+      if (this.#transport.refuse?.(toSendable(answer).message, end) !== true) return false;
       this.#closing();
     } catch (error) {
       // The channel's own headers cannot be sent, so the client gets no response.

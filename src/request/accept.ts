@@ -4,6 +4,7 @@
 import { callSync } from "../base/guard.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
+import { toExpiry } from "../channel/expiry.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -110,9 +111,9 @@ function accept(
   if (fields.length > 0) original.exchange.refusalFields = fields;
   const settings = toSettings(options, original);
   const contentType = contentTypeOf(codec, fields);
-  const { transport, isRefused } = chooseTransport(original, fields, options);
+  const { transport, isRefused, expiresAt } = chooseTransport(original, fields, options);
   if (isRefused) return closedChannel(original, options, transport);
-  const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment });
+  const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment, expiresAt });
   channel.begin(setup);
   return channel;
 }
@@ -141,18 +142,21 @@ export function toSettings(options: AnyOptions, request: ChannelRequest): Channe
   };
 }
 
-function chooseTransport(
-  request: ChannelRequest,
-  fields: readonly string[],
-  options: AnyOptions,
-): { transport: Transport; isRefused: boolean } {
+interface Chosen {
+  readonly transport: Transport;
+  readonly isRefused: boolean;
+  /** The date of the option `expiresAt`, in milliseconds. */
+  readonly expiresAt?: number | undefined;
+}
+
+function chooseTransport(request: ChannelRequest, fields: readonly string[], options: AnyOptions): Chosen {
   const { exchange } = request;
-  if (!request.isWebSocket || exchange.isClientGone) {
-    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
-    return { transport: new HttpTransport(exchange, format, fields, options), isRefused: false };
-  }
   try {
-    return { transport: acceptWebSocket(request, fields, options), isRefused: false };
+    const expiresAt = toExpiry(options.expiresAt, contextOf(request).clock);
+    if (request.isWebSocket && !exchange.isClientGone)
+      return { transport: acceptWebSocket(request, fields, options), isRefused: false, expiresAt };
+    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
+    return { transport: new HttpTransport(exchange, format, fields, options), isRefused: false, expiresAt };
   } catch (error) {
     return { transport: refuseHandshake(request, error), isRefused: true };
   }

@@ -19,6 +19,7 @@ import {
 import { copyHandlers } from "../channel/callbacks.ts";
 import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
+import { checkExpiry, type ExpiryDate } from "../channel/expiry.ts";
 import { type HeadersInput, hasNoText } from "../channel/headers.ts";
 import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
@@ -76,6 +77,11 @@ export interface ChannelOptions<In = Message, Out = SendData, Attachment = unkno
   readonly codec?: MessageCodec<In, Out> | undefined;
   /** The channel's `attachment` from the start. @default what the server's `upgrade` check returned, or undefined */
   readonly attachment?: Attachment | undefined;
+  /**
+   * The date at which the client's identity ends, as a Date or in milliseconds since the Unix epoch: the channel is closed then, with
+   * 4401. A request whose date has passed is refused with 401 (IDENTITY_EXPIRED). @default never
+   */
+  readonly expiresAt?: ExpiryDate | undefined;
 }
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);
@@ -131,6 +137,7 @@ export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>>
   compress: checkCompress,
   codec: checkCodec,
   attachment: checkAnything,
+  expiresAt: checkExpiry,
 };
 
 /** Objects that have passed the checks of a table. */

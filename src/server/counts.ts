@@ -44,6 +44,8 @@ export interface ServerStats {
   readonly overflows: Readonly<Record<OverflowPolicy, number>>;
   /** Messages that came faster than they may, by the policy that was applied: channels closed, messages dropped, messages that waited. */
   readonly rateExceeded: Readonly<Record<RatePolicy, number>>;
+  /** Channels and sessions that were closed because the identity of their client had ended. */
+  readonly expired: number;
   /** Sessions, and how they have moved between the processes of a service. */
   readonly sessions: SessionStats;
   /** Errors that were reported, by source and code; OTHER if it was no `ChannelError`. Only those that occurred. */
@@ -85,6 +87,7 @@ export class ServerCounts {
   connectionsOpened = 0;
   connectionsRefused = 0;
   requests = 0;
+  expired = 0;
   /** Bytes of connections that are closed. */
   bytesReceived = 0;
   bytesSent = 0;
@@ -147,6 +150,7 @@ export class ServerCounts {
       bufferedBytes,
       overflows: { ...this.#overflows },
       rateExceeded: { ...this.#rateExceeded },
+      expired: this.expired,
       sessions: { open: openSessions, ...this.sessions },
       errors: structuredClone(this.#errors),
     };

@@ -133,7 +133,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     const { usual: rates } = this.rates;
     this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits, rates };
     const { flusher, buffered, received, debug } = this;
-    this.sessions = new Sessions({ limits, flusher, buffered, received, isProxy, debug });
+    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -266,6 +266,10 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     this.#observer.channelOpened(channel, request);
     // The handler was still running when the stop began.
     if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
+  }
+
+  channelExpired(): void {
+    this.#observer.channelExpired();
   }
 
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {

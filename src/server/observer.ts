@@ -195,6 +195,10 @@ export class Observer {
     CHANNEL_RATE.publish({ server: this.#server, channel: channel.publicChannel, policy, limit });
   }
 
+  channelExpired(): void {
+    this.counts.expired += 1;
+  }
+
   sessionLost(request: ChannelRequest): void {
     this.counts.sessions.lost += 1;
     if (SESSION_LOST.hasSubscribers) SESSION_LOST.publish({ server: this.#server, request });

@@ -7,6 +7,8 @@ export const ABNORMAL = 1006;
 export const POLICY_VIOLATION = 1008;
 export const SERVICE_RESTART = 1012;
 export const TRY_AGAIN_LATER = 1013;
+/** The identity of the client has ended. */
+export const EXPIRED = 4401;
 /** More bytes are unacknowledged than the session may keep. */
 export const OVERFLOW = 4408;
 /** Another carrier has the session. */

@@ -123,7 +123,7 @@ export class Ending {
     const { state } = this.#session;
     const { liveness, kind } = this.#carrier;
     if (state.isLingering && !liveness.hasJustLeft) this.#end(state.closeStatus!);
-    else if (liveness.isClientLost(now, kind)) {
+    else if (liveness.isClientLost(now, { kind, isExpired: state.isExpired })) {
       this.#end(state.closeStatus ?? connectionFailed("the client did not come back"));
     }
   }

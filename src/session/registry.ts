@@ -71,6 +71,7 @@ export interface SessionLimits {
 
 export interface SessionsOptions {
   readonly limits: SessionLimits;
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
@@ -87,6 +88,7 @@ const MAX_GROWTH = 7;
 const EXTRA_BYTES = 65_536;
 
 export class Sessions implements SessionContext {
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
@@ -109,7 +111,8 @@ export class Sessions implements SessionContext {
   readonly #lingering = new Set<string>();
   #onNoneLingers: (() => void) | undefined;
 
-  constructor({ limits, flusher, buffered, received, isProxy, debug }: SessionsOptions) {
+  constructor({ limits, clock, flusher, buffered, received, isProxy, debug }: SessionsOptions) {
+    this.clock = clock;
     this.#limits = limits;
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.flusher = flusher;

@@ -24,7 +24,7 @@ export function restoreSession(
   const context = contextOf(request);
   const sessions = sessionsOf(request);
   const elsewhere = sessions.elsewhere!;
-  const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
+  const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state, expiresAt } = snapshot;
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   // The sessions that leave are known already: this one would stay behind.
   if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
@@ -41,7 +41,7 @@ export function restoreSession(
   transport.restore(snapshot, claim);
   const settings = toChannelSettings(options, request);
   const attachment = snapshot.attachment ?? options.attachment;
-  const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
+  const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   const session = { transport, channel, identity, path, maxMessageBytes, network };
   sessions.add(session);
   const { closeStatus } = transport.session.state;

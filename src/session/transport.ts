@@ -40,7 +40,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
-    this.#carrier = new CurrentCarrier(kind, this.session, context.flusher);
+    this.#carrier = new CurrentCarrier(kind, this.session, context);
     this.#ending = new Ending(this.session, this.#carrier, context, this);
     this.#context = context;
   }
@@ -250,6 +250,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   resume(): void {
+    // The channel hands over its messages, which gives it room: those that wait behind them must not follow into it.
+    if (this.#isLeaving) return;
     if (this.session.incoming.resume()) this.#carrier.resume();
     this.posts?.check();
   }
@@ -257,6 +259,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   messageTaken(): void {
     this.#carrier.acknowledgeIfDue();
     this.posts?.check();
+  }
+
+  expiryChanged(expiresAt: number | undefined): void {
+    this.session.expiresAt = expiresAt;
   }
 
   hurry(): void {

@@ -64,6 +64,7 @@ function bench(onOverflow: OverflowPolicy, buffered = new BufferBudget(TOTAL)): 
     messages: { received: 0, sent: 0 },
     channelOverflowed: () => {},
     rateExceeded: () => {},
+    channelExpired: () => {},
     channelOpened: () => {},
     channelEnded: () => {},
   } as unknown as ChannelContext;

@@ -70,6 +70,7 @@ describe("the options of openSession", () => {
     // The type of the table refuses a name that is no option.
     const all: Required<{ [Name in keyof SessionOptions]: true }> = {
       identity: true,
+      expiresAt: true,
       resumeMs: true,
       heartbeatMs: true,
       parkMs: true,

@@ -46,6 +46,7 @@ export class MemoryChannel {
       messages: { received: 0, sent: 0 },
       channelOverflowed() {},
       rateExceeded() {},
+      channelExpired() {},
       channelEnded() {},
     };
     const channel = makeChannel(context, { transport: this.#transport, handlers, settings });
