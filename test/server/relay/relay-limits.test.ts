@@ -29,6 +29,7 @@ const SNAPSHOT: Uint8Array = encodeSnapshot({
   heartbeatMs: 25_000,
   kind: "poll",
   attempt: undefined,
+  expiresAt: undefined,
   acknowledged: 0,
   received: 0,
   kept: [],
