@@ -37,6 +37,7 @@ const PARTS = new Set([
     "BrokerOptions",
     "SessionBrokerOptions",
     "OfTheHost",
+    "PartOfMessage",
   ],
 ]);
 

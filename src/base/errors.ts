@@ -53,7 +53,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
-  STREAM_BUSY: { message: "the group has a stream already: stop it first, or use another group" },
+  STREAM_BUSY: { message: "the group has a stream already: use replace, or another group" },
   STREAM_FAILED: { message: "the source of the stream has failed" },
   STREAM_LOST: { message: "messages of the stream are lost" },
 };
