@@ -46,7 +46,7 @@ export interface StreamEnd {
   readonly n?: number;
   /** How it has ended. */
   readonly end: StreamOutcome;
-  /** Of a stream that has failed: the code of its error, never the text. */
+  /** The code of the error, if the stream has failed; never its text. */
   readonly code?: string;
 }
 

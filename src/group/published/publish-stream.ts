@@ -53,7 +53,7 @@ export interface StreamResult {
   readonly stream: string;
   /** How it has ended. */
   readonly end: StreamOutcome;
-  /** Of a stream that has failed or was lost: why. `onError` of the store was told, too. */
+  /** Why it has failed or was lost. `onError` of the store was told, too. */
   readonly error?: unknown;
 }
 

@@ -1,6 +1,6 @@
 // The format of a group's message in a backplane:
 //
-//     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)
+//     version (1)  kind and flags (1)  origin (8)  number (4, big-endian)  [of a published stream: 0, or 1 for its end (1)]
 //     [event: length (2) UTF-8]  [type: length (2) UTF-8]  data
 //
 // The data of a control is JSON. A message that was published to several groups has the same bytes in each of them.
@@ -22,7 +22,7 @@ export interface Envelope {
   readonly message: GroupMessage | Control;
   /** True if the message was published to several groups at once. */
   readonly isShared: boolean;
-  /** Of a message of a published stream: whether it is the last one. Undefined for all others. */
+  /** Whether a message of a published stream is its end. Undefined for all other messages. */
   readonly place?: StreamPart["place"] | undefined;
 }
 
@@ -31,12 +31,12 @@ export const ORIGIN_BYTES = 8;
 const VERSION = 1;
 const KINDS = ["text", "bytes", "json"] as const;
 const CONTROL_KIND = KINDS.length;
-const KIND_MASK = 0x03;
-const IS_PART = 0x04;
-const IS_END = 0x08;
+const KIND_MASK = 0x0f;
 const HAS_EVENT = 0x10;
 const HAS_TYPE = 0x20;
 const IS_SHARED = 0x40;
+const HAS_PLACE = 0x80;
+const PLACES = ["part", "end"] as const;
 const HEAD_BYTES = 2 + ORIGIN_BYTES + 4;
 
 export function encodeEnvelope({ origin, number, message, isShared, place }: Envelope): Uint8Array {
@@ -51,10 +51,10 @@ export function encodeEnvelope({ origin, number, message, isShared, place }: Env
       (event === undefined ? 0 : HAS_EVENT) |
       (contentType === undefined ? 0 : HAS_TYPE) |
       (isShared ? IS_SHARED : 0) |
-      (place === "part" ? IS_PART : 0) |
-      (place === "end" ? IS_END : 0),
+      (place === undefined ? 0 : HAS_PLACE),
   );
   const parts: Uint8Array[] = [head];
+  if (place !== undefined) parts.push(Uint8Array.of(PLACES.indexOf(place)));
   for (const text of [event, contentType]) if (text !== undefined) parts.push(...withLength(utf8Bytes(text)));
   parts.push(typeof body === "string" ? utf8Bytes(body) : body);
   return concat(parts);
@@ -76,7 +76,7 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   const isShared = (flags & IS_SHARED) !== 0;
   const kind = KINDS[flags & KIND_MASK];
   if (kind === undefined && flags !== CONTROL_KIND) return undefined;
-  if ((flags & ~(KIND_MASK | IS_PART | IS_END | HAS_EVENT | HAS_TYPE | IS_SHARED)) !== 0) return undefined;
+  if ((flags & ~(KIND_MASK | HAS_EVENT | HAS_TYPE | IS_SHARED | HAS_PLACE)) !== 0) return undefined;
   let origin = "";
   for (let i = 2; i < 2 + ORIGIN_BYTES; i++) origin += bytes[i]!.toString(16).padStart(2, "0");
   let number = 0;
@@ -88,6 +88,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
     return control === undefined ? undefined : { origin, number, message: control, isShared };
   }
   let at = HEAD_BYTES;
+  const place = (flags & HAS_PLACE) === 0 ? undefined : PLACES[bytes[at++]!];
+  if ((flags & HAS_PLACE) !== 0 && place === undefined) return undefined;
   const texts: string[] = [];
   for (const flag of [HAS_EVENT, HAS_TYPE]) {
     if ((flags & flag) === 0) continue;
@@ -109,8 +111,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | undefined {
   // A copy: the backplane may reuse its bytes, or have cut them out of a much larger buffer.
   const body = kind === "bytes" ? new Uint8Array(rest) : validText(rest);
   if (body === undefined || (kind === "json" && !isJsonText(body as string))) return undefined;
-  const place = (flags & IS_END) !== 0 ? "end" : (flags & IS_PART) !== 0 ? "part" : undefined;
-  return { origin, number, message: groupMessage(kind, body, { event, contentType }), isShared, place };
+  const message = groupMessage(kind, body, { event, contentType });
+  return place === undefined ? { origin, number, message, isShared } : { origin, number, message, isShared, place };
 }
 
 function withLength(bytes: Uint8Array): [Uint8Array, Uint8Array] {

@@ -64,6 +64,19 @@ describe("the envelope", () => {
     );
   });
 
+  it("has the place of a message in its published stream", () => {
+    for (const [place, byte] of [
+      ["part", "00"],
+      ["end", "01"],
+    ] as const) {
+      const message = groupMessage("json", "{}", { event: "tick" });
+      const envelope: Envelope = { origin: ORIGIN, number: 7, message, isShared: false, place };
+      const bytes = encodeEnvelope(envelope);
+      assert.deepEqual(Buffer.from(bytes), Buffer.from(hex(`01 92 ${HEAD} ${byte} 0004 7469636b 7b7d`)));
+      assert.deepEqual(decodeEnvelope(bytes), envelope);
+    }
+  });
+
   it("decodes the controls that were encoded", () => {
     const controls: readonly Control[] = [
       {
@@ -74,6 +87,7 @@ describe("the envelope", () => {
       },
       { kind: "disconnect", code: 1000, reason: "", where: undefined },
       { kind: "move", to: "\ud800", keep: true, where: undefined },
+      { kind: "stop", stream: "a" },
     ];
     for (const message of controls) {
       const envelope = { origin: ORIGIN, number: 7, message, isShared: false };
@@ -86,7 +100,10 @@ describe("the envelope", () => {
     ["a head that is cut", "01 00 0123456789abcdef 000000"],
     ["another version", `02 00 ${HEAD}`],
     ["an unknown kind", `01 04 ${HEAD}`],
-    ["an unknown flag", `01 80 ${HEAD}`],
+    ["a message of a stream without its place", `01 80 ${HEAD}`],
+    ["a message of a stream with an unknown place", `01 80 ${HEAD} 02`],
+    ["a control of a stream", `01 83 ${HEAD} 00 ${Buffer.from('{"kind":"stop","stream":"a"}').toString("hex")}`],
+    ["a stop without a stream", `01 03 ${HEAD} ${Buffer.from('{"kind":"stop"}').toString("hex")}`],
     ["a control without data", `01 03 ${HEAD}`],
     ["a control with a flag", `01 43 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true}').toString("hex")}`],
     ["an unknown control", `01 03 ${HEAD} ${Buffer.from('{"kind":"drop"}').toString("hex")}`],
@@ -115,7 +132,7 @@ describe("the envelope", () => {
   it("is never an error, whatever the bytes are", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, isOurs) => {
-        if (isOurs && bytes.length > 1) bytes.set([1, bytes[1]! & 0x73]);
+        if (isOurs && bytes.length > 1) bytes.set([1, bytes[1]! & 0xf3]);
         decodeEnvelope(bytes);
       }),
     );
