@@ -19,6 +19,8 @@ export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, Sessio
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
+export type { RateLimitName } from "./channel/rate-gate.ts";
+export type { RatePolicy } from "./channel/rate-limits.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
   type JsonMessages,
@@ -58,6 +60,7 @@ export type {
   StreamKeep,
   StreamResult,
 } from "./group/published/publish-stream.ts";
+export type { MakeSnapshot, Snapshot, SnapshotContext } from "./group/state-source.ts";
 export type { PollOptions } from "./group/store-options.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
 export type {

@@ -130,6 +130,8 @@ describe("the public surface", () => {
       "PublishOptions",
       "PublishStreamOptions",
       "Publishable",
+      "RateLimitName",
+      "RatePolicy",
       "Received",
       "RelayOptions",
       "RequestHeaders",

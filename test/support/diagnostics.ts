@@ -22,6 +22,7 @@ const ALL: Record<EventName, true> = {
   "unichannel:channel.open": true,
   "unichannel:channel.close": true,
   "unichannel:channel.overflow": true,
+  "unichannel:channel.rate": true,
   "unichannel:session.lost": true,
   "unichannel:session.relay": true,
   "unichannel:session.store": true,

@@ -1,5 +1,6 @@
 // The streams of groups that a backplane carries between processes. Every entry comes back through the backplane, also to
 // the process that published it, so that all processes receive the same order.
+// Long because the histories of a backplane are read in several ways, which share their decoding.
 
 import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
@@ -10,10 +11,11 @@ import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import type { StoreHistoryLimits } from "../channel-store.ts";
 import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
-import type { LogLimits } from "../log.ts";
-import { GroupEntry, type GroupMessage } from "../message.ts";
+import { newestOfEach, wholeOf } from "../latest.ts";
+import { GroupEntry, type GroupMessage, type LatestKey } from "../message.ts";
 import { watchedGroup } from "../own-groups.ts";
 import type { PresenceView } from "../presence-view.ts";
 import { BackplaneStream, type BackplaneStreamOwner } from "./backplane-stream.ts";
@@ -60,7 +62,8 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly keepsHistory = false;
   readonly isShared = true;
   readonly backplane: GuardedBackplane;
-  readonly limits: LogLimits;
+  readonly limits: StoreHistoryLimits;
+  readonly keepsLatest: boolean;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
   readonly counts: Counts | undefined;
@@ -70,6 +73,8 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   readonly #presence: PresenceKeeper;
   /** Subscriptions that are being ended. A group has one subscription at a time, so the next one waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
+  /** Readings of the last values of groups that are under way. */
+  readonly #reading = new Map<string, Promise<Replay>>();
   /** Marks the entries of this store. */
   readonly #origin: string = randomBytes(ORIGIN_BYTES).toString("hex");
   /** Number of the last entry that this store published, modulo 2^32. */
@@ -79,6 +84,12 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   constructor(backplane: Backplane, owner: SourceOwner) {
     this.backplane = new GuardedBackplane(backplane, owner.report);
     this.limits = owner.history;
+    this.keepsLatest = owner.keepsLatest;
+    if (owner.keepsLatest && !this.backplane.hasLatest) {
+      throw badOption(
+        "history.latest needs a backplane with the methods publishLatest and latest; this one lacks them",
+      );
+    }
     this.budget = owner.budget;
     this.retries = new Retries(owner.clock);
     this.#owner = owner;
@@ -118,7 +129,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   /** Returns the call that publishes a message. Messages are numbered in the order of the calls of this method. */
   preparePublish(group: string, message: GroupMessage, except: AnyChannel | undefined): () => Promise<string> {
     const payload = this.#encode(message, { except });
-    return () => this.#send(group, payload);
+    return () => this.#send(group, payload, message.latest);
   }
 
   share(message: GroupMessage, except: AnyChannel | undefined): PublishTo {
@@ -152,13 +163,39 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     convert: (entry: BackplaneEntry) => GroupEntry | ControlEntry | undefined,
   ): Promise<Replay> {
     const isKnown = since === "" || this.backplane.isId(since, group);
-    const { entries, reset } = await this.backplane.history(group, isKnown && since !== "" ? since : undefined);
-    // A channel that joins with an id was no member when a control had its turn.
-    const found = entries.flatMap((entry) => {
-      const each = convert(entry);
-      return each instanceof GroupEntry ? [each] : [];
-    });
-    return { entries: found, reset: reset || !isKnown, position: entries.at(-1)?.id };
+    if (this.keepsLatest && (since === "" || !isKnown)) return { ...(await this.#readWhole(group)), reset: !isKnown };
+    const { entries, reset } = await this.backplane.history(group, since === "" || !isKnown ? undefined : since);
+    if (this.keepsLatest && reset) return { ...(await this.#readWhole(group)), reset };
+    const found = toMessages(entries, convert);
+    const position = entries.at(-1)?.id;
+    return { entries: this.keepsLatest ? newestOfEach(found) : found, reset: reset || !isKnown, position };
+  }
+
+  /** Reads the last values once for all members that join meanwhile: what follows they get from the log. */
+  #readWhole(group: string): Promise<Replay> {
+    let reading = this.#reading.get(group);
+    if (reading === undefined) {
+      reading = this.#readValues(group).finally(() => this.#reading.delete(group));
+      this.#reading.set(group, reading);
+    }
+    return reading;
+  }
+
+  /** The position is the end of the history as it was read first: a value with a later id comes with the stream. */
+  async #readValues(group: string): Promise<Replay> {
+    const compare = (a: string, b: string): number => this.backplane.compareIds(a, b, group);
+    const toEntries = (entries: readonly BackplaneEntry[]): readonly GroupEntry[] =>
+      toMessages(entries, (entry) => this.toEntry(group, entry));
+    for (;;) {
+      const { entries } = await this.backplane.history(group);
+      const values = await this.backplane.latest(group);
+      const position = entries.at(-1)?.id;
+      // Without a position something may have been published between the two.
+      if (position === undefined && (await this.backplane.history(group)).entries.length > 0) continue;
+      const known = position === undefined ? values : values.filter(({ id }) => compare(id, position) <= 0);
+      const whole = wholeOf(toEntries(known), toEntries(entries), compare);
+      return { entries: whole, reset: false, position };
+    }
   }
 
   enter(group: string, member: BackplaneMember, from?: string): void {
@@ -245,15 +282,19 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     return encodeEnvelope({ origin: this.#origin, number: this.#number, message, isShared, place });
   }
 
-  #send(group: string, payload: Uint8Array): Promise<string> {
-    const { size, ttlMs } = this.limits;
-    return orUnavailable(() => this.backplane.publish(group, payload, { size, ttlMs }));
+  #send(group: string, payload: Uint8Array, latest: LatestKey | undefined): Promise<string> {
+    const { size, ttlMs, maxKeys, valueTtlMs } = this.limits;
+    const keep = { size, ttlMs };
+    if (latest === undefined) return orUnavailable(() => this.backplane.publish(group, payload, keep));
+    const value = { ...latest, maxKeys, ttlMs: valueTtlMs };
+    return orUnavailable(() => this.backplane.publishLatest(group, payload, keep, value));
   }
 
   #publisher(message: GroupMessage | Control, except: AnyChannel | undefined): PublishTo {
     const payload = this.#encode(message, { except, isShared: !isControl(message) });
     return (group, stream) => {
-      const send = (): Promise<string> => this.#send(group, payload);
+      const latest = isControl(message) ? undefined : message.latest;
+      const send = (): Promise<string> => this.#send(group, payload, latest);
       return stream instanceof BackplaneStream ? stream.afterSubscribing(send) : send();
     };
   }
@@ -264,4 +305,15 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
     const [oldest] = this.#exceptions.keys();
     this.#exceptions.delete(oldest!);
   }
+}
+
+/** Leaves out controls: a channel that joins with an id was no member when they had their turn. */
+function toMessages(
+  entries: readonly BackplaneEntry[],
+  convert: (entry: BackplaneEntry) => GroupEntry | ControlEntry | undefined,
+): readonly GroupEntry[] {
+  return entries.flatMap((entry) => {
+    const each = convert(entry);
+    return each instanceof GroupEntry ? [each] : [];
+  });
 }

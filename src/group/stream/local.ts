@@ -5,6 +5,8 @@ import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.t
 import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { type Control, ControlEntry } from "../control.ts";
+import { LastValues } from "../last-values.ts";
+import { newestOfEach, wholeOf } from "../latest.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { PresenceView } from "../presence-view.ts";
@@ -116,8 +118,9 @@ export class LocalSource implements StreamSource {
   }
 
   get keepsHistory(): boolean {
-    const { size, maxBytes, maxTotalBytes } = this.owner.history;
-    return size > 0 && maxBytes > 0 && maxTotalBytes > 0;
+    const { keepsLatest, history } = this.owner;
+    const { size, maxKeys, maxBytes, maxTotalBytes } = history;
+    return (size > 0 || (keepsLatest && maxKeys > 0)) && maxBytes > 0 && maxTotalBytes > 0;
   }
 }
 
@@ -126,13 +129,16 @@ class LocalStream implements GroupStream {
   readonly #group: string;
   readonly #listener: StreamListener;
   readonly #log: GroupLog;
+  /** Undefined if the last value of each key is not kept. */
+  readonly #values: LastValues | undefined;
 
   constructor(source: LocalSource, group: string, base: string, listener: StreamListener) {
     const { ids, owner } = source;
     this.#source = source;
     this.#group = group;
     this.#listener = listener;
-    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.historyDropped(group));
+    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => this.#dropped());
+    this.#values = owner.keepsLatest ? new LastValues(owner.history, owner.budget, () => this.#dropped()) : undefined;
   }
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
@@ -144,6 +150,7 @@ class LocalStream implements GroupStream {
     ids.newest += 1;
     const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except, publication);
     this.#log.append(entry);
+    this.#values?.put(entry);
     this.#listener.accept(entry);
     return Promise.resolve(entry.id);
   }
@@ -167,6 +174,10 @@ class LocalStream implements GroupStream {
     return this.#source.ids.compare(a, b);
   }
 
+  isId(text: string): boolean {
+    return this.#source.ids.isIssued(text);
+  }
+
   get position(): string | undefined {
     return this.#log.last;
   }
@@ -184,11 +195,14 @@ class LocalStream implements GroupStream {
     if (since === undefined) return { entries: NO_ENTRIES, reset: false, position: ids.latest };
     // The fast path of nearly every poll that comes back.
     if (since === this.#log.last) return { entries: NO_ENTRIES, reset: false, position: since };
-    this.#log.expire(owner.clock.now());
+    this.#expire(owner.clock.now());
     const found = ids.isIssued(since) ? this.#log.after(since) : undefined;
-    const entries = found ?? this.#log.entries;
-    const position = entries.at(-1)?.id ?? (found === undefined ? ids.latest : since);
-    return { entries, reset: found === undefined && since !== "", position };
+    const kept = found ?? this.#log.entries;
+    const position = kept.at(-1)?.id ?? (found === undefined ? ids.latest : since);
+    const reset = found === undefined && since !== "";
+    if (this.#values === undefined) return { entries: kept, reset, position };
+    const whole = found === undefined ? wholeOf(this.#values.entries, kept, ids.compare) : newestOfEach(kept);
+    return { entries: whole, reset, position };
   }
 
   /** A position is an id: also the beginning of a stream here has one. */
@@ -197,12 +211,27 @@ class LocalStream implements GroupStream {
   }
 
   expire(nowMs: number): boolean {
+    this.#expire(nowMs);
+    return !this.#isEmpty();
+  }
+
+  #expire(nowMs: number): void {
     this.#log.expire(nowMs);
-    return !this.#log.isEmpty;
+    this.#values?.expire(nowMs);
+  }
+
+  #isEmpty(): boolean {
+    return this.#log.isEmpty && this.#values?.isEmpty !== false;
+  }
+
+  /** The budget has dropped the last entry of the log, or the last value. */
+  #dropped(): void {
+    if (this.#isEmpty()) this.#source.owner.historyDropped(this.#group);
   }
 
   end(): void {
     this.#log.clear();
+    this.#values?.clear();
     this.#source.ended(this.#group, this.#log.last!);
   }
 }

@@ -55,6 +55,8 @@ export interface GroupStream {
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Returns a negative number if `a` comes before `b` in the stream. */
   compareIds(a: string, b: string): number;
+  /** Returns true for a text that may be an id of this stream: `compareIds` can compare it. */
+  isId(text: string): boolean;
   /** The id after which the next entry follows that the listener receives; "": the beginning; undefined if that is not known. */
   readonly position: string | undefined;
   /**
@@ -65,7 +67,7 @@ export interface GroupStream {
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
-   * Returns the entries after `since`, an id that a client has sent. An empty string: all that are kept; undefined: none, only
+   * Returns the entries after `since`, an id that a client has sent, where values are kept only the last one of each key. An empty string: all that are kept; undefined: none, only
    * the position of the stream. Returns at once if the log has them: no entry is then missing between them and the next one
    * that the listener receives. Otherwise returns a promise, which never rejects, for some of them: `replayFrom` has the rest.
    */
@@ -122,6 +124,8 @@ export interface SourceOwner {
   readonly lives: LifeListener | undefined;
   /** True if the members of all processes are counted. */
   readonly hasCounts: boolean;
+  /** True if each group keeps the last value of each key. */
+  readonly keepsLatest: boolean;
   readonly publications: Publications;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;
