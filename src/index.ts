@@ -4,6 +4,7 @@ export type {
   Backplane,
   BackplaneEntry,
   BackplaneHistory,
+  BackplaneKey,
   BackplaneListener,
   BackplaneMember,
   BackplaneRecords,
@@ -38,18 +39,19 @@ export type {
   ChannelStoreOptions,
   DisconnectOptions,
   GroupHistory,
-  GroupMember,
   JoinOptions,
+  LatestOptions,
   MoveOptions,
   PartOf,
   PresenceHandlers,
   PresentMember,
-  Publishable,
   PublishOptions,
   StoreHistoryLimits,
 } from "./group/channel-store.ts";
 export type { MemberFields } from "./group/control.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
+export type { GroupMember, Publishable } from "./group/group-member.ts";
+export type { KeyOf, LatestKey } from "./group/latest-key.ts";
 export type { HistoryMessage } from "./group/message.ts";
 export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";

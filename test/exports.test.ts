@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as tabs from "../src/client/tabs/index.ts";
 import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
@@ -50,6 +51,10 @@ describe("the public surface", () => {
     ]);
   });
 
+  it("unichannel/tabs exports exactly these values", () => {
+    assert.deepEqual(Object.keys(tabs), ["tabs"]);
+  });
+
   it("unichannel/react exports exactly these values", () => {
     assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
@@ -72,6 +77,7 @@ describe("the public surface", () => {
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
+      "BackplaneKey",
       "BackplaneListener",
       "BackplaneMember",
       "BackplaneRecords",
@@ -109,8 +115,12 @@ describe("the public surface", () => {
       "Http2Options",
       "JoinOptions",
       "JsonMessages",
+      "KeyOf",
+      "LatestKey",
+      "LatestOptions",
       "Logger",
       "LostSession",
+      "MakeSnapshot",
       "MemberFields",
       "MemorySessions",
       "MemorySessionsOptions",
@@ -149,6 +159,8 @@ describe("the public surface", () => {
       "SessionOptions",
       "SessionStats",
       "SessionStore",
+      "Snapshot",
+      "SnapshotContext",
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",

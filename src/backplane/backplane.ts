@@ -14,6 +14,7 @@ export interface HistoryLimits {
 
 /** The key of an entry whose group keeps the last value of each key. */
 export interface BackplaneKey {
+  /** Any text. */
   readonly key: string;
   /** True if the key has no value any more. */
   readonly isRemoved: boolean;

@@ -9,12 +9,10 @@ import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
 import type { GroupMember, Publishable } from "./group-member.ts";
-import type { KeyOf } from "./latest.ts";
+import type { KeyOf } from "./latest-key.ts";
 import type { HistoryMessage } from "./message.ts";
 import type { PartSource, PublishStreamOptions, StreamResult } from "./published/publish-stream.ts";
 import type { MakeSnapshot } from "./state-source.ts";
-
-export type { GroupMember, Publishable };
 
 /**
  * The parts that a store publishes: text, bytes of UTF-8 text and JSON values; with a codec those of the stream messages among its

@@ -18,18 +18,17 @@ import type {
   ChannelStoreOptions,
   DisconnectOptions,
   GroupHistory,
-  GroupMember,
   JoinOptions,
   MoveOptions,
   PartOf,
   PresenceHandlers,
   PresentMember,
-  Publishable,
   PublishOptions,
 } from "./channel-store.ts";
 import type { Control } from "./control.ts";
 import { EncodedEntries } from "./encoded-entries.ts";
 import type { Group } from "./group.ts";
+import type { GroupMember, Publishable } from "./group-member.ts";
 import { Groups } from "./groups.ts";
 import { HistoryBudget } from "./history-budget.ts";
 import { withKey } from "./latest.ts";

@@ -3,13 +3,11 @@
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { callSync } from "../base/guard.ts";
-import type { GroupEntry, GroupMessage, LatestKey } from "./message.ts";
+import type { LatestKey } from "./latest-key.ts";
+import type { GroupEntry, GroupMessage } from "./message.ts";
 
 /** Longest key, in bytes. */
 const MAX_KEY_BYTES = 1024;
-
-/** Returns the key of a published value. Undefined: the message has none, and no other one replaces it. */
-export type KeyOf<Out> = (data: Out) => string | LatestKey | undefined;
 
 /** Asks the application for the key of a value. Throws BAD_DATA for one that cannot be used, and what the function throws. */
 export function withKey(message: GroupMessage, keyOf: (data: never) => unknown, data: unknown): GroupMessage {

@@ -12,14 +12,8 @@ import { isSendInit, json, type SendData, toSendable } from "../channel/send-dat
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
+import type { LatestKey } from "./latest-key.ts";
 import type { Publication } from "./publications.ts";
-
-/** The key of a message in a group that keeps the last value of each key. */
-export interface LatestKey {
-  readonly key: string;
-  /** True if the message says that the key has no value any more: newcomers receive neither it nor the value. */
-  readonly isRemoved: boolean;
-}
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
 export interface GroupMessage extends Omit<Encodable, "status"> {

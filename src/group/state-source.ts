@@ -9,7 +9,9 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** The argument of `snapshot`. */
 export interface SnapshotContext<Out = Publishable> {
+  /** The name of the group. */
   readonly group: string;
+  /** The member. */
   readonly channel: GroupMember<Out>;
   /**
    * The id of the last message of the group before this call. A state that is read now contains every message up to it, if the

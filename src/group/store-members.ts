@@ -5,14 +5,16 @@ import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
-import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
+import type { ChannelStoreOptions, JoinOptions } from "./channel-store.ts";
 import { concerns, type MemberControl } from "./control.ts";
 import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
+import type { GroupMember } from "./group-member.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
+import { replayAfter } from "./replay-after.ts";
 import { type AnyMakeSnapshot, StateSource } from "./state-source.ts";
 import type { States } from "./states.ts";
 import { tellCursor } from "./tell-cursor.ts";
@@ -35,7 +37,7 @@ export interface MovedMember {
   readonly attachment: unknown;
   /** It receives a state when entries are lost for it. */
   readonly hasStates: boolean;
-  /** What JSON leaves out: it is there if the session did not leave after all. */
+  /** The member's function. JSON leaves it out, so it is there only if the session stays in its process after all. */
   readonly make?: AnyMakeSnapshot | undefined;
 }
 
@@ -173,7 +175,7 @@ export class StoreMembers<Attachment, Out> {
     if (moved.awaitsCursor && cursors !== undefined) awaitCursor(group, member, state, { cursors, start: since });
     else if (state.source === undefined) group.catchUp(member, state, since);
     // The application may give its function in `restored`, which is called next.
-    else queueMicrotask(() => !member.hasLeft && group.catchUp(member, state, since));
+    else queueMicrotask(() => goOn(group, member, state, since));
   }
 
   /** Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
@@ -196,6 +198,13 @@ export class StoreMembers<Attachment, Out> {
       (error) => this.#options.report(error, name, channel),
     );
   }
+}
+
+/** Continues a member that receives a state when entries are lost for it. */
+function goOn(group: Group, member: Member, state: JoinState, since: string | undefined): void {
+  if (member.hasLeft) return;
+  const { stream } = group;
+  group.catchUp(member, state, since, since === undefined ? stream.replay(since) : replayAfter(stream, since));
 }
 
 function endAsking({ state }: Member): void {
