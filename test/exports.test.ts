@@ -9,6 +9,7 @@ import * as tabs from "../src/client/tabs/index.ts";
 import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
+import * as inspector from "../src/inspector.ts";
 import * as languageModels from "../src/language-models.ts";
 import * as mcp from "../src/mcp.ts";
 import * as metrics from "../src/metrics.ts";
@@ -192,6 +193,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
+    assert.deepEqual(Object.keys(inspector), ["inspector"]);
     assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);
     assert.deepEqual(Object.keys(fetchHost), ["createFetchHost"]);
     assert.deepEqual(Object.keys(uws), ["attachUws"]);

@@ -63,6 +63,7 @@ import {
 import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
+import { WatchedGroups } from "./watched-groups.ts";
 
 /** Time that `lastId` waits for the backplane. */
 const LAST_ID_MS = 10_000;
@@ -71,6 +72,8 @@ const NO_STREAM_OPTIONS: PublishStreamOptions = {};
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
+  /** @internal Its groups and messages, for those who only look. */
+  readonly watched: WatchedGroups;
   readonly #codec: StoreCodec;
   readonly #clock: Clock;
   readonly #source: StreamSource;
@@ -132,6 +135,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       askToStop: (group, stream) => this.#control(group, { kind: "stop", stream }),
       hold: (group) => this.#groups.hold(group),
     });
+    this.watched = new WatchedGroups(this.#groups);
     this.#members = new StoreMembers({
       ...{ groups: this.#groups, presence: this.#presence, states, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),

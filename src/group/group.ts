@@ -29,6 +29,8 @@ export interface GroupOwner {
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
+  /** Called with each entry of each group; undefined if nobody watches. Must not throw. */
+  readonly onEntry: ((group: string, entry: GroupEntry) => void) | undefined;
   /** Called when a member has come or gone; undefined if nobody counts. */
   readonly sizeChanged: ((group: Group) => void) | undefined;
   /** Closes or moves a member, if the control concerns it. Never throws. */
@@ -141,6 +143,7 @@ export class Group implements MemberOwner, StreamListener {
   /** Delivers an entry. Entries that callbacks publish meanwhile follow it, for all members in the same order. */
   accept(entry: GroupEntry): void {
     if (!this.#hasEnded) this.#owner.watch(this);
+    this.#owner.onEntry?.(this.name, entry);
     this.#audience ??= this.#members.snapshot();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();

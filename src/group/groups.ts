@@ -8,16 +8,21 @@ const TICK_MS = 1000;
 
 export class Groups {
   readonly #clock: Clock;
-  readonly #owner: GroupOwner;
+  readonly #owner: GroupOwner & { onEntry: GroupOwner["onEntry"] };
   readonly #byName = new Map<string, Group>();
   /** Groups that have entries or polls that expire, or that are kept for a while without members. */
   readonly #watched = new Set<Group>();
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(clock: Clock, owner: Omit<GroupOwner, "watch">) {
+  constructor(clock: Clock, owner: Omit<GroupOwner, "watch" | "onEntry">) {
     this.#clock = clock;
-    this.#owner = { ...owner, watch: (group) => this.watch(group) };
+    this.#owner = { ...owner, watch: (group) => this.watch(group), onEntry: undefined };
+  }
+
+  /** Called with each entry of each group from now on; undefined: nobody watches. */
+  set onEntry(fn: GroupOwner["onEntry"]) {
+    this.#owner.onEntry = fn;
   }
 
   find(name: string): Group | undefined {

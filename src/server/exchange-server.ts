@@ -133,7 +133,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     const { usual: rates } = this.rates;
     this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits, rates };
     const { flusher, buffered, received, debug } = this;
-    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug });
+    const watcher = this.#observer;
+    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug, watcher });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -305,6 +306,16 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   checkEmpty(): void {
     if (this.#onEmpty === undefined || this.#openExchanges > 0 || this.#channels.size > 0) return;
     if (this.#source === undefined || this.#source.size === 0) this.#onEmpty();
+  }
+
+  /** True if only this machine can reach it: it listens on a loopback address. False where it does not listen itself. */
+  get isLoopbackOnly(): boolean {
+    return this.#source?.isLoopback === true;
+  }
+
+  /** The channels that are open, as a copy. */
+  openChannels(): readonly TransportChannel[] {
+    return this.#channels.snapshot();
   }
 
   /** Connections and channels that are open, as a copy. */

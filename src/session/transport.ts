@@ -164,10 +164,15 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     }
     const kindBefore = this.kind;
     this.#context.debug?.(describeAttach(session, kindBefore, carrier.kind, request));
-    if (!this.#carrier.attach(carrier, this, request) || !isResumed) return;
     // A poll follows each poll. Only the first one on a carrier, which is prompt, means that the client is back.
     const hasMoved = kindBefore !== carrier.kind;
-    if (hasMoved || isPrompt || !carrier.isParked) this.listener?.resumed();
+    const isBack = hasMoved || isPrompt || !carrier.isParked;
+    if (isBack) {
+      const replayed = session.sent - session.acknowledged;
+      this.#context.carrierAttached(session.token, { transport: carrier.kind, isResumed, replayed });
+    }
+    if (!this.#carrier.attach(carrier, this, request) || !isResumed) return;
+    if (isBack) this.listener?.resumed();
     if (hasMoved) this.listener?.transportChanged();
   }
 
@@ -324,6 +329,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.liveness.carrierEnded();
     // Not logged for polls: each ends after one answer.
     if (!this.#carrier.isPoll) {
+      this.#context.carrierLost(this.session.token, this.kind, status);
       const name = shortToken(this.session.token);
       this.#context.debug?.(`session ${name} lost its carrier: ${this.kind}, ${describeClose(status)}`);
     }

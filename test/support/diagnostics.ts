@@ -23,6 +23,8 @@ const ALL: Record<EventName, true> = {
   "unichannel:channel.close": true,
   "unichannel:channel.overflow": true,
   "unichannel:channel.rate": true,
+  "unichannel:session.attach": true,
+  "unichannel:session.detach": true,
   "unichannel:session.lost": true,
   "unichannel:session.relay": true,
   "unichannel:session.store": true,
