@@ -7,6 +7,7 @@ import { heldBytes } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Message } from "./channel.ts";
+import type { RateGate } from "./rate-gate.ts";
 
 /** Reading pauses when this many messages wait, or this many bytes. */
 const MAX_WAITING_MESSAGES = 64;
@@ -77,6 +78,8 @@ export class Inbox {
   /** Counts the bytes of memory that wait here. */
   readonly #budget: BufferBudget;
   readonly #owner: InboxOwner;
+  /** Undefined if the rate of messages is not limited. */
+  readonly gate: RateGate | undefined;
   #state: InboxState = STATES.held;
   /** True when the transport has ended: no more messages come. */
   #isComplete = false;
@@ -93,11 +96,12 @@ export class Inbox {
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
-  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner) {
+  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner, gate?: RateGate) {
     this.#receiver = receiver;
     this.#source = source;
     this.#budget = budget;
     this.#owner = owner;
+    this.gate = gate;
   }
 
   /** Bytes of memory that wait here. */
@@ -130,8 +134,21 @@ export class Inbox {
 
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
+    if (this.gate !== undefined && this.#isRefused(message, this.gate)) return;
+    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && this.#hasTurn(message)) this.#deliver(message);
     else this.#acceptLater(message);
+  }
+
+  /** The turn of the first message that waits has come. */
+  turnCame(): void {
+    if (!this.isPulled) {
+      this.#drain();
+      return;
+    }
+    this.#answerPullsInTurn();
+    this.#resumeIfRoom();
+    this.#endIfDone();
   }
 
   /** The setup has settled: delivers the messages that were held. */
@@ -169,6 +186,8 @@ export class Inbox {
   /** No more messages come. */
   end(): void {
     this.#isComplete = true;
+    this.gate?.clientLeft();
+    this.#dropIfTooLate();
     this.#endIfDone();
   }
 
@@ -177,7 +196,7 @@ export class Inbox {
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
     this.#current = undefined;
-    const message = this.#isHeld ? undefined : this.#take();
+    const message = this.#takeInTurn();
     if (message !== undefined) {
       this.#current = message;
       this.#source.messageTaken?.();
@@ -185,7 +204,8 @@ export class Inbox {
       return Promise.resolve({ done: false, value: message });
     }
     this.#endIfDone();
-    if (this.#isComplete || this.#isDiscarding()) return Promise.resolve(DONE);
+    const isLast = this.#isComplete && (this.#waiting === undefined || this.#isHeld);
+    if (isLast || this.#isDiscarding()) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
@@ -199,17 +219,43 @@ export class Inbox {
   }
 
   #drop(): void {
-    this.#waiting = undefined;
-    this.#hold(0);
+    this.#dropWaiting();
     this.#moveTo(this.#state.discard);
     this.#resumeIfRoom();
   }
 
+  #dropWaiting(): void {
+    this.#waiting = undefined;
+    this.#hold(0);
+    this.gate?.reset();
+  }
+
+  /** The client has left, and its messages come faster than they may: those whose turn is too far away are dropped. */
+  #dropIfTooLate(): void {
+    if (!this.#isComplete || this.gate?.isTooLate !== true) return;
+    const count = this.length;
+    this.#undelivered += count;
+    this.#dropWaiting();
+    this.gate.dropped += count;
+  }
+
+  #isRefused(message: Message, gate: RateGate): boolean {
+    // Counted first: what is refused is not acknowledged, also if the channel is closed for it.
+    this.#undelivered += 1;
+    if (gate.refuses(message)) return true;
+    this.#undelivered -= 1;
+    return false;
+  }
+
+  #hasTurn(message: Message): boolean {
+    return this.gate === undefined || this.gate.hasTurn(message);
+  }
+
   #acceptLater(message: Message): void {
-    const pull = this.#isHeld ? undefined : this.#pulls?.shift();
-    if (pull !== undefined) {
+    const isAwaited = this.#pulls !== undefined && this.#pulls.length > 0 && this.#waiting === undefined;
+    if (isAwaited && !this.#isHeld && this.#hasTurn(message)) {
       this.#current = message;
-      pull({ done: false, value: message });
+      this.#pulls!.shift()!({ done: false, value: message });
       return;
     }
     this.#waiting ??= new Queue();
@@ -218,6 +264,19 @@ export class Inbox {
     if (this.#isReadingPaused || this.#hasRoom()) return;
     this.#isReadingPaused = true;
     this.#source.pause?.();
+  }
+
+  /** The next message, if it may be handed over now. */
+  #takeInTurn(): Message | undefined {
+    if (this.#isHeld) return undefined;
+    if (this.gate !== undefined) {
+      const first = this.#waiting?.at(0);
+      if (first !== undefined && !this.gate.hasTurn(first)) {
+        this.#dropIfTooLate();
+        return undefined;
+      }
+    }
+    return this.#take();
   }
 
   #take(): Message | undefined {
@@ -234,8 +293,8 @@ export class Inbox {
   }
 
   #drain(): void {
-    while (this.#state === STATES.ready && !this.#isHeld) {
-      const message = this.#take();
+    while (this.#state === STATES.ready) {
+      const message = this.#takeInTurn();
       if (message === undefined) break;
       this.#deliver(message);
       this.#source.messageTaken?.();
@@ -260,8 +319,12 @@ export class Inbox {
   /** A loop has begun to pull while a receiver's promise was pending. */
   #turnToPulls(): void {
     this.#moveTo(this.#state.pull);
+    this.#answerPullsInTurn();
+  }
+
+  #answerPullsInTurn(): void {
     while (this.#pulls!.length > 0) {
-      const message = this.#take();
+      const message = this.#takeInTurn();
       if (message === undefined) return;
       this.#current = message;
       this.#pulls!.shift()!({ done: false, value: message });

@@ -62,6 +62,7 @@ export function converse(
   });
   const conversation: Conversation = {
     ...time,
+    random: () => environment.random(),
     endpoint,
     session,
     selector,

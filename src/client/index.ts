@@ -13,6 +13,14 @@ export {
   type WithCodec,
 } from "../codec/message-codec.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
+export type {
+  StreamBegin,
+  StreamEnd,
+  StreamMessage,
+  StreamOutcome,
+  StreamParts,
+  StreamText,
+} from "../protocol/stream-message.ts";
 export type { BackoffOptions } from "./backoff.ts";
 export type { CarrierKind } from "./carrier.ts";
 export { connect } from "./connect.ts";
@@ -28,3 +36,4 @@ export type {
 export type { EndpointOptions, Given, WebSocketConstructor } from "./endpoint.ts";
 export type { Environment, PageEvent } from "./environment.ts";
 export { ResumableWebSocket } from "./resumable-web-socket.ts";
+export { StreamView, type StreamViewState } from "./stream-view.ts";

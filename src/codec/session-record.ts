@@ -22,6 +22,8 @@ export interface OpenRecord {
   readonly first: number;
   readonly heartbeatMs: number;
   readonly resumeMs: number;
+  /** Time until the identity of the client ends, if it does: the client renews it before. */
+  readonly expiresInMs?: number | undefined;
   /** True if the server waits for the cursors of the client, in `since` records. */
   readonly since?: boolean | undefined;
 }
@@ -209,7 +211,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   if (type === "message") return { type, data };
   if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
-    const { session, resumed, received, first, heartbeatMs, resumeMs, version, since } = parse(data);
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version, expiresInMs, since } = parse(data);
     if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
@@ -219,6 +221,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       first: count(first),
       heartbeatMs: duration(heartbeatMs, 25_000),
       resumeMs: duration(resumeMs, 60_000),
+      ...(isDuration(expiresInMs) && { expiresInMs }),
       ...(since === true && { since }),
     };
   }
@@ -268,7 +271,11 @@ function parse(json: string): Readonly<Record<string, unknown>> {
 
 /** Returns `otherwise` if the value is not a duration (JSON has null for Infinity and NaN). */
 function duration(value: unknown, otherwise: number): number {
-  return typeof value === "number" && value > 0 ? value : otherwise;
+  return isDuration(value) ? value : otherwise;
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === "number" && value > 0;
 }
 
 function count(value: unknown): number {

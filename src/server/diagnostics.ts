@@ -6,6 +6,8 @@ import { channel as topicOf } from "node:diagnostics_channel";
 import type { ChannelError } from "../base/errors.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
+import type { RateLimitName } from "../channel/rate-gate.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { ErrorContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
@@ -88,6 +90,13 @@ export interface DiagnosticsMessages {
     readonly channel: AnyChannel;
     readonly transport: TransportKind;
     readonly status: CloseStatus;
+  };
+  /** A message came faster than it may: its channel is closed now, it was dropped, or it waits. `limit`: the option that says so. */
+  "unichannel:channel.rate": {
+    readonly server: BaseServer;
+    readonly channel: AnyChannel;
+    readonly policy: RatePolicy;
+    readonly limit: RateLimitName;
   };
   /** A request has the token of a session that does not exist, or not any more: its client gets a new one, and is told. */
   "unichannel:session.lost": { readonly server: BaseServer; readonly request: ChannelRequest };

@@ -8,6 +8,7 @@ import { inspectable } from "../base/guard.ts";
 import { LogLimit } from "../base/log-limit.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
 import { nextId } from "../channel/ids.ts";
+import type { RateExceeded } from "../channel/rate-gate.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { ErrorContext, ErrorReporter } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
@@ -37,6 +38,7 @@ const CHANNEL_CLOSE = topic("unichannel:channel.close");
 const CHANNEL_OVERFLOW = topic("unichannel:channel.overflow");
 const SESSION_ATTACH = topic("unichannel:session.attach");
 const SESSION_DETACH = topic("unichannel:session.detach");
+const CHANNEL_RATE = topic("unichannel:channel.rate");
 const SESSION_LOST = topic("unichannel:session.lost");
 const SESSION_RELAY = topic("unichannel:session.relay");
 const SESSION_STORE = topic("unichannel:session.store");
@@ -206,6 +208,16 @@ export class Observer implements CarrierWatcher {
 
   carrierLost(channel: TransportChannel, transport: TransportKind, status: CloseStatus): void {
     SESSION_DETACH.publish({ server: this.#server, channel: channel.publicChannel, transport, status });
+  }
+
+  rateExceeded(channel: TransportChannel, { policy, limit }: RateExceeded): void {
+    this.counts.rateExceeded(policy);
+    if (!CHANNEL_RATE.hasSubscribers) return;
+    CHANNEL_RATE.publish({ server: this.#server, channel: channel.publicChannel, policy, limit });
+  }
+
+  channelExpired(): void {
+    this.counts.expired += 1;
   }
 
   sessionLost(request: ChannelRequest): void {

@@ -1,5 +1,6 @@
 // The settings of a session, and the part of its server that it uses.
 
+import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
@@ -26,6 +27,7 @@ export interface AttachedCarrier {
 }
 
 export interface SessionContext {
+  readonly clock: Clock;
   readonly flusher: Flusher;
   /** Bytes that all sessions and connections hold for their clients. */
   readonly buffered: BufferBudget;

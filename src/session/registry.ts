@@ -7,9 +7,9 @@ import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { originForm } from "../codec/http1-request.ts";
-import { networkOf } from "../codec/ip-address.ts";
 import { contextOf, type RequestContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
+import { clientNetwork } from "../request/server-rates.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
@@ -29,7 +29,7 @@ export interface OpenSession {
   readonly path: string;
   /** The longest message that its client may send. */
   readonly maxMessageBytes: number;
-  /** The client's network (`networkOf`); undefined if it is unknown, or not limited. */
+  /** The client's network (`clientNetwork`); undefined if it is unknown, or not limited. */
   readonly network: string | undefined;
 }
 
@@ -81,6 +81,7 @@ export interface CarrierWatcher {
 
 export interface SessionsOptions {
   readonly limits: SessionLimits;
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
@@ -99,6 +100,7 @@ const MAX_GROWTH = 7;
 const EXTRA_BYTES = 65_536;
 
 export class Sessions implements SessionContext {
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
@@ -122,7 +124,8 @@ export class Sessions implements SessionContext {
   readonly #lingering = new Set<string>();
   #onNoneLingers: (() => void) | undefined;
 
-  constructor({ limits, flusher, buffered, received, isProxy, debug, watcher }: SessionsOptions) {
+  constructor({ limits, clock, flusher, buffered, received, isProxy, debug, watcher }: SessionsOptions) {
+    this.clock = clock;
     this.#limits = limits;
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.flusher = flusher;
@@ -136,13 +139,11 @@ export class Sessions implements SessionContext {
 
   /** Returns the network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another. */
   admit(request: ChannelRequest): string | undefined {
-    const { remoteAddress: address } = request;
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
-    // A Unix socket, or a proxy that does not name its clients, does not tell them apart.
-    if (address === undefined || this.#isProxy(address)) return undefined;
-    const network = networkOf(address);
+    const network = clientNetwork(request, this.#isProxy);
+    if (network === undefined) return undefined;
     if ((this.#networks.get(network) ?? 0) < maxSessionsPerAddress) return network;
     const error = new ChannelError("TOO_MANY_SESSIONS", `maxSessionsPerAddress is ${maxSessionsPerAddress}`);
     if (!this.#hasReportedNetwork) {

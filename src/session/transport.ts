@@ -15,7 +15,7 @@ import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import type { Claim } from "./claim.ts";
-import { NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
+import { NORMAL, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
 import { Ending, type EndingOwner } from "./ending.ts";
@@ -40,7 +40,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
-    this.#carrier = new CurrentCarrier(kind, this.session, context.flusher);
+    this.#carrier = new CurrentCarrier(kind, this.session, context);
     this.#ending = new Ending(this.session, this.#carrier, context, this);
     this.#context = context;
   }
@@ -255,6 +255,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   resume(): void {
+    // The channel hands over its messages, which gives it room: those that wait behind them must not follow into it.
+    if (this.#isLeaving) return;
     if (this.session.incoming.resume()) this.#carrier.resume();
     this.posts?.check();
   }
@@ -262,6 +264,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   messageTaken(): void {
     this.#carrier.acknowledgeIfDue();
     this.posts?.check();
+  }
+
+  expiryChanged(expiresAt: number | undefined): void {
+    this.session.expiresAt = expiresAt;
   }
 
   hurry(): void {
@@ -281,9 +287,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#ending.close(code, reason);
   }
 
-  /** `TRY_AGAIN_LATER`: the client is too slow or away too long. */
+  /** `TRY_AGAIN_LATER`: the client is too slow or away too long. `POLICY_VIOLATION`: it sends more than it may. */
   fail(code: number, reason: string): void {
     if (code === TRY_AGAIN_LATER) this.#ending.overflowed();
+    else if (code === POLICY_VIOLATION) this.#ending.refuse(code, reason);
     else this.close(code, reason);
   }
 
@@ -302,6 +309,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   tick(now: number): void {
     if (this.isOver) return;
     this.posts?.check(now);
+    if (!this.#carrier.isAway || this.posts?.areUnderWay === true) this.#ending.tick(now);
+    if (this.isOver) return;
     if (!this.#carrier.isAway) {
       this.#carrier.tick(now);
       return;

@@ -23,6 +23,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   bufferedAmount: true,
   response: true,
   signal: true,
+  expiresAt: true,
   attachment: true,
   send: true,
   close: true,
@@ -35,6 +36,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   onPing: true,
   onPong: true,
   onDrain: true,
+  onDropped: true,
   [Symbol.asyncIterator]: true,
 };
 

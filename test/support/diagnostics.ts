@@ -24,6 +24,7 @@ const ALL: Record<EventName, true> = {
   "unichannel:channel.overflow": true,
   "unichannel:session.attach": true,
   "unichannel:session.detach": true,
+  "unichannel:channel.rate": true,
   "unichannel:session.lost": true,
   "unichannel:session.relay": true,
   "unichannel:session.store": true,
