@@ -37,6 +37,9 @@ const PARTS = new Set([
     "BrokerOptions",
     "SessionBrokerOptions",
     "OfTheHost",
+    "CarrierSelector",
+    "Endpoint",
+    "SharingOwner",
   ],
 ]);
 

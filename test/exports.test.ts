@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as tabs from "../src/client/tabs/index.ts";
 import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
@@ -41,6 +42,10 @@ describe("the public surface", () => {
 
   it("unichannel/client exports exactly these values", () => {
     assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
+  });
+
+  it("unichannel/tabs exports exactly these values", () => {
+    assert.deepEqual(Object.keys(tabs), ["tabs"]);
   });
 
   it("unichannel/react exports exactly these values", () => {

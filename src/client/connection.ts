@@ -5,6 +5,7 @@ import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
+import type { Sharing } from "./sharing.ts";
 
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
@@ -61,6 +62,11 @@ export interface ConnectOptions extends EndpointOptions {
    * `console.log`. No line has the session's token.
    */
   readonly debug?: boolean | ((line: string) => void) | undefined;
+  /**
+   * One connection for all tabs of a browser: `tabs({ user })` of `unichannel/tabs`. @default each connection has a session of
+   * its own
+   */
+  readonly share?: Sharing | undefined;
   /** Time and chance, for tests. */
   readonly environment?: Environment | undefined;
 }

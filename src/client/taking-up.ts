@@ -4,6 +4,7 @@ import type { OpenRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
+import type { ClientSession } from "./client-session.ts";
 import type { Conversation } from "./conversation.ts";
 import { endedByServer } from "./ending.ts";
 import { startHttp } from "./http-carrier.ts";
@@ -37,10 +38,7 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
   const isSame = carrier === conversation.carrier;
   conversation.carrier = carrier;
   renewLater(conversation, conversation.now() + record.expiresInMs!);
-  const isResumed =
-    record.resumed &&
-    record.session === conversation.session.token &&
-    record.first <= conversation.session.received + 1;
+  const isResumed = continues(conversation.session, record);
   conversation.session.continueAt(record.first);
   if (isResumed && acknowledged(conversation, record.received) && isSame) carrier.flush();
   // The next poll of the carrier that has the session.
@@ -75,6 +73,11 @@ function renewLater(conversation: Conversation, endsAt: number): void {
     renewLater(conversation, endsAt);
     conversation.selector.renew();
   });
+}
+
+/** Returns true if the server goes on with the session, and with the same numbers. */
+export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
+  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
 }
 
 /** Called while a carrier has the session: one that has lived for a while was not lost at once. */

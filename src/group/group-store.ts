@@ -129,13 +129,13 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       stopStream: (group, stream) => this.#producers.stopAsked(group, stream),
       report,
     });
-    this.watched = new WatchedGroups(this.#groups);
     this.#producers = new Producers({
       ...{ clock, history, leases: this.#source.leases, report },
       publish: (group, message, keep) => this.#publishPart(group, message, keep),
       askToStop: (group, stream) => this.#control(group, { kind: "stop", stream }),
       hold: (group) => this.#groups.hold(group),
     });
+    this.watched = new WatchedGroups(this.#groups);
     this.#members = new StoreMembers({
       ...{ groups: this.#groups, presence: this.#presence, states, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),

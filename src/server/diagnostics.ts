@@ -73,6 +73,13 @@ export interface DiagnosticsMessages {
     readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
   };
+  /** A message came faster than it may: its channel is closed now, it was dropped, or it waits. `limit`: the option that says so. */
+  "unichannel:channel.rate": {
+    readonly server: BaseServer;
+    readonly channel: AnyChannel;
+    readonly policy: RatePolicy;
+    readonly limit: RateLimitName;
+  };
   /** A session has another carrier: its first, a new one after a loss, or one of another kind. Polls that follow one another are one. */
   "unichannel:session.attach": {
     readonly server: BaseServer;
@@ -90,13 +97,6 @@ export interface DiagnosticsMessages {
     readonly channel: AnyChannel;
     readonly transport: TransportKind;
     readonly status: CloseStatus;
-  };
-  /** A message came faster than it may: its channel is closed now, it was dropped, or it waits. `limit`: the option that says so. */
-  "unichannel:channel.rate": {
-    readonly server: BaseServer;
-    readonly channel: AnyChannel;
-    readonly policy: RatePolicy;
-    readonly limit: RateLimitName;
   };
   /** A request has the token of a session that does not exist, or not any more: its client gets a new one, and is told. */
   "unichannel:session.lost": { readonly server: BaseServer; readonly request: ChannelRequest };

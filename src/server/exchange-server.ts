@@ -133,10 +133,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     const { usual: rates } = this.rates;
     this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits, rates };
     const { flusher, buffered, received, debug } = this;
-    this.sessions = new Sessions({
-      ...{ limits, clock, flusher, buffered, received, isProxy, debug },
-      watcher: this.#observer,
-    });
+    const watcher = this.#observer;
+    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug, watcher });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),

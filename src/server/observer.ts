@@ -36,9 +36,9 @@ const REQUEST_REFUSE = topic("unichannel:request.refuse");
 const CHANNEL_OPEN = topic("unichannel:channel.open");
 const CHANNEL_CLOSE = topic("unichannel:channel.close");
 const CHANNEL_OVERFLOW = topic("unichannel:channel.overflow");
+const CHANNEL_RATE = topic("unichannel:channel.rate");
 const SESSION_ATTACH = topic("unichannel:session.attach");
 const SESSION_DETACH = topic("unichannel:session.detach");
-const CHANNEL_RATE = topic("unichannel:channel.rate");
 const SESSION_LOST = topic("unichannel:session.lost");
 const SESSION_RELAY = topic("unichannel:session.relay");
 const SESSION_STORE = topic("unichannel:session.store");
@@ -194,6 +194,16 @@ export class Observer implements CarrierWatcher {
     if (CHANNEL_OVERFLOW.hasSubscribers) CHANNEL_OVERFLOW.publish({ server, channel: channel.publicChannel, policy });
   }
 
+  rateExceeded(channel: TransportChannel, { policy, limit }: RateExceeded): void {
+    this.counts.rateExceeded(policy);
+    if (!CHANNEL_RATE.hasSubscribers) return;
+    CHANNEL_RATE.publish({ server: this.#server, channel: channel.publicChannel, policy, limit });
+  }
+
+  channelExpired(): void {
+    this.counts.expired += 1;
+  }
+
   get isWatchingAttach(): boolean {
     return SESSION_ATTACH.hasSubscribers;
   }
@@ -208,16 +218,6 @@ export class Observer implements CarrierWatcher {
 
   carrierLost(channel: TransportChannel, transport: TransportKind, status: CloseStatus): void {
     SESSION_DETACH.publish({ server: this.#server, channel: channel.publicChannel, transport, status });
-  }
-
-  rateExceeded(channel: TransportChannel, { policy, limit }: RateExceeded): void {
-    this.counts.rateExceeded(policy);
-    if (!CHANNEL_RATE.hasSubscribers) return;
-    CHANNEL_RATE.publish({ server: this.#server, channel: channel.publicChannel, policy, limit });
-  }
-
-  channelExpired(): void {
-    this.counts.expired += 1;
   }
 
   sessionLost(request: ChannelRequest): void {
