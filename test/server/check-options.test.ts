@@ -56,6 +56,7 @@ const SERVE: Table = {
   ],
   trustedProxies: [5, null, {}, true, "10.0.0.0/8", [5], ["nonsense"], ["10.0.0.0/33"], [null]],
   proxyHeaders: [5, null, {}, true, "Forwarded", [5], ["X-Foo"], ["Forwarded", "X-Forwarded-For"]],
+  onRateExceeded: [5, null, {}, true, "pause", "Close"],
   proxyProtocol: [5, null, {}, true, "on", "required"],
   sessions: [5, null, {}, true, "redis", { put() {} }],
   // Without sessions, right values are refused, too.

@@ -393,7 +393,6 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     },
     takeAbandoned: () => alone?.takeAbandoned() ?? false,
     prove: () => alone?.prove(),
-    renew: () => alone?.renew(),
     restart: (retryAfterMs) => alone?.restart(retryAfterMs),
     check(event) {
       if (alone) return alone.check(event);

@@ -116,7 +116,10 @@ export class FetchExchange extends HostExchange {
   #watch(): void {
     const { signal } = this.#request;
     if (this.#onAbort !== undefined) return;
-    if (signal.aborted) return this.cancelled();
+    if (signal.aborted) {
+      this.cancelled();
+      return;
+    }
     this.#onAbort = () => this.cancelled();
     signal.addEventListener("abort", this.#onAbort, { once: true });
   }
