@@ -388,6 +388,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
         post({ type: "ping" });
       }
     },
+    // The tab that leads renews the identity; its own selector does.
+    renew: () => alone?.renew(),
     stop(by = "client") {
       if (alone) return alone.stop(by);
       if (isLeaving) return false;
