@@ -393,7 +393,6 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     },
     takeAbandoned: () => alone?.takeAbandoned() ?? false,
     prove: () => alone?.prove(),
-    renew: () => alone?.renew(),
     restart: (retryAfterMs) => alone?.restart(retryAfterMs),
     check(event) {
       if (alone) return alone.check(event);
@@ -403,6 +402,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
         post({ type: "ping" });
       }
     },
+    // The tab that leads renews the identity; its own selector does.
+    renew: () => alone?.renew(),
     stop(by = "client") {
       if (alone) return alone.stop(by);
       if (isLeaving) return false;
