@@ -249,38 +249,6 @@ describe("Tabs that share a session", () => {
     assert.equal(own.channels.length, 1);
   });
 
-  it("renew the identity of the session before it ends, and are all told when it is refused", async (t) => {
-    let isValid = true;
-    const channels: Channel[] = [];
-    let asked = 0;
-    const app: TestServer = testServer((request) => {
-      const expiresAt = new Date(app.clock.now() + 60_000);
-      if (!isValid) return { status: 401 };
-      return openSession(request, { open: (channel) => void channels.push(channel) }, { identity: "ann", expiresAt });
-    });
-    t.after(() => app.stop());
-    const browser = new MemoryBrowser(app.platform);
-    const ends: number[][] = [[], []];
-    for (const end of ends) {
-      const connection = browser.newTab().connect(`${app.url}/chat`, {
-        carriers: ["sse"],
-        params() {
-          asked += 1;
-          return {};
-        },
-      });
-      connection.onClose(({ code }) => end.push(code));
-      await app.advance(100);
-    }
-    await app.advance(130_000);
-    assert.equal(channels.length, 1);
-    assert.ok(asked >= 3, `${asked}`);
-    assert.deepEqual(ends, [[], []]);
-    isValid = false;
-    await app.advance(120_000);
-    assert.deepEqual(ends, [[1008], [1008]]);
-  });
-
   it("do not wait for a tab that is frozen without notice", async (t) => {
     const own = kit(t);
     const [a, b] = (await openSome(own, 2)) as [Opened, Opened];
