@@ -40,6 +40,7 @@ const PARTS = new Set([
     "CarrierSelector",
     "Endpoint",
     "SharingOwner",
+    "PartOfMessage",
   ],
 ]);
 

@@ -10,6 +10,8 @@ import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
 import * as inspector from "../src/inspector.ts";
+import * as languageModels from "../src/language-models.ts";
+import * as mcp from "../src/mcp.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
@@ -41,7 +43,13 @@ describe("the public surface", () => {
   });
 
   it("unichannel/client exports exactly these values", () => {
-    assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
+    assert.deepEqual(Object.keys(client).sort(), [
+      "ChannelError",
+      "ResumableWebSocket",
+      "StreamView",
+      "connect",
+      "jsonMessages",
+    ]);
   });
 
   it("unichannel/tabs exports exactly these values", () => {
@@ -122,12 +130,16 @@ describe("the public surface", () => {
       "MoveOptions",
       "NamedStores",
       "OverflowPolicy",
+      "PartOf",
+      "PartSource",
+      "Parts",
       "PollOptions",
       "PreparedMessage",
       "PresenceHandlers",
       "PresentMember",
       "ProxyHeader",
       "PublishOptions",
+      "PublishStreamOptions",
       "Publishable",
       "RateLimitName",
       "RatePolicy",
@@ -153,7 +165,15 @@ describe("the public surface", () => {
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",
+      "StreamBegin",
       "StreamBody",
+      "StreamEnd",
+      "StreamKeep",
+      "StreamMessage",
+      "StreamOutcome",
+      "StreamParts",
+      "StreamResult",
+      "StreamText",
       "TakeOptions",
       "TakeResult",
       "TlsRenewal",
@@ -168,6 +188,8 @@ describe("the public surface", () => {
 
   it("has in its other entries exactly these values", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
+    assert.deepEqual(Object.keys(mcp), ["mcpEventStore"]);
+    assert.deepEqual(Object.keys(languageModels), ["modelText"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
     assert.deepEqual(Object.keys(node), ["attach"]);

@@ -56,7 +56,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
   SNAPSHOT_FAILED: { message: "the snapshot of a group's member cannot be used" },
-  STREAM_BUSY: { message: "the group has a stream already: stop it first, or use another group" },
+  STREAM_BUSY: { message: "the group has a stream already: use replace, or another group" },
   STREAM_FAILED: { message: "the source of the stream has failed" },
   STREAM_LOST: { message: "messages of the stream are lost" },
 };

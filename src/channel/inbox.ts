@@ -134,9 +134,8 @@ export class Inbox {
 
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.gate !== undefined && this.#isRefused(message, this.gate)) return;
-    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
-    if (isFree && this.#hasTurn(message)) this.#deliver(message);
+    if (this.gate !== undefined) this.#acceptLimited(message, this.gate);
+    else if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
     else this.#acceptLater(message);
   }
 
@@ -239,12 +238,14 @@ export class Inbox {
     this.gate.dropped += count;
   }
 
-  #isRefused(message: Message, gate: RateGate): boolean {
+  #acceptLimited(message: Message, gate: RateGate): void {
     // Counted first: what is refused is not acknowledged, also if the channel is closed for it.
     this.#undelivered += 1;
-    if (gate.refuses(message)) return true;
+    if (gate.refuses(message)) return;
     this.#undelivered -= 1;
-    return false;
+    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && gate.hasTurn(message)) this.#deliver(message);
+    else this.#acceptLater(message);
   }
 
   #hasTurn(message: Message): boolean {

@@ -34,6 +34,7 @@ export function converse(
     now: () => environment.clock.now(),
     after: timersOf(environment.clock),
     delay: fullJitter(backoff, environment),
+    random: () => environment.random(),
   };
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
@@ -70,7 +71,6 @@ export function converse(
     : selectCarriers(kinds, endpoint.origin, owner);
   const conversation: Conversation = {
     ...time,
-    random: () => environment.random(),
     endpoint,
     session,
     selector,

@@ -3,7 +3,7 @@
 import type { OpenRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
-import { fatalCode, REPLACED } from "./carrier-end.ts";
+import { EXPIRED, fatalCode, REPLACED } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { Conversation } from "./conversation.ts";
 import { endedByServer } from "./ending.ts";
@@ -60,6 +60,11 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
     conversation.events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
 }
 
+/** Returns true if the server goes on with the session, and with the same numbers. */
+export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
+  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
+}
+
 /**
  * The server ends the session at `endsAt`, unless another request shows an identity that ends later: one is sent when 10 to 20 % of
  * the time are left, at random, so that not all clients come at once; and again, if that fails or changes nothing. NaN: it does not end.
@@ -73,11 +78,6 @@ function renewLater(conversation: Conversation, endsAt: number): void {
     renewLater(conversation, endsAt);
     conversation.selector.renew();
   });
-}
-
-/** Returns true if the server goes on with the session, and with the same numbers. */
-export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
-  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
 }
 
 /** Called while a carrier has the session: one that has lived for a while was not lost at once. */
@@ -94,6 +94,8 @@ export function carrierEnded(conversation: Conversation, carrier: Carrier, end: 
   if (refused) refuse(conversation, refused, error);
   else if (error !== undefined) conversation.events.error.tell(error);
   let fatal = fatalCode(end, wasOpen);
+  // The identity has an end: an application need not tell a late renewal from none.
+  if (status === 401 && conversation.cancelRenewal) fatal = EXPIRED;
   // Refusals of older requests, and of those without a token, are ignored. An abandoned request may have replaced this one.
   const isReplaced = attempt === conversation.tries && ((wasOpen && code === REPLACED) || status === 409);
   if (conversation.session.token && isReplaced && !conversation.selector.takeAbandoned()) fatal = REPLACED;

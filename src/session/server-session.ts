@@ -60,6 +60,11 @@ export class ServerSession extends Session<KeptRecord> {
     return attempt !== undefined && this.attempt !== undefined && attempt < this.attempt;
   }
 
+  /** The time until the identity ends: a duration, because the client's date may be another. At least 1: a tick ends the session. */
+  expiresInMs(date: number): number | undefined {
+    return this.expiresAt === undefined ? undefined : Math.max(Math.floor(this.expiresAt - date), 1);
+  }
+
   /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
   restore({ acknowledged, received, kept, attempt, cursors, takenAtClose }: SessionSnapshot): void {
     if (cursors !== undefined) this.cursors = Cursors.restore(cursors, this.incoming.budget);

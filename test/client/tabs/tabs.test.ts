@@ -89,6 +89,46 @@ const numbers = (first: number, last: number): string[] =>
 
 describe("Tabs that share a session", () => {
   for (const carrier of ["websocket", "sse", "poll"] as const) {
+    it(`renew the identity of their session on a ${carrier}, and the next one goes on with that when the first is closed`, async (t) => {
+      const own: Kit = kit(t, {
+        get expiresAt() {
+          return own.app.clock.now() + 20_000;
+        },
+      });
+      const all = await openSome(own, 3, { carriers: [carrier] });
+      const states: string[] = [];
+      for (const { connection } of all.slice(1)) connection.onState((state) => states.push(state));
+      for (let n = 1; n <= 60; n++) {
+        own.channels[0]!.send(`${n}`);
+        if (n === 30) all[0]!.connection.close();
+        await own.app.advance(2000);
+      }
+      assert.equal(own.channels.length, 1);
+      assert.equal(own.channels[0]!.isOpen, true);
+      for (const { got } of all.slice(1)) assert.deepEqual(got, numbers(1, 60));
+      assert.ok(own.requests.filter(({ method }) => method === "GET").length >= 6);
+      assert.ok(!states.includes("closed"));
+    });
+
+    it(`are all told 4401 when the identity of their session on a ${carrier} has ended`, async (t) => {
+      const own: Kit = kit(t, { expiresAt: Date.UTC(2024, 0, 1) + 20_000 });
+      const all = await openSome(own, 3, { carriers: [carrier] });
+      await own.app.advance(19_000);
+      own.channels[0]!.send("last");
+      await own.app.advance(3000);
+      for (const { got, closings } of all) {
+        assert.deepEqual(got, ["last"]);
+        assert.deepEqual(
+          closings.map(({ by, code }) => `${by} ${code}`),
+          ["server 4401"],
+        );
+      }
+      await own.app.advance(6000);
+      assert.deepEqual(own.closes, ["server 4401"]);
+    });
+  }
+
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`get every message, and send in order, on one ${carrier}`, async (t) => {
       const own = kit(t);
       const [a, b, c] = (await openSome(own, 3, { carriers: [carrier] })) as [Opened, Opened, Opened];
@@ -185,6 +225,60 @@ describe("Tabs that share a session", () => {
     assert.deepEqual([...own.up].sort(), ["from a", "from a again", "from b"]);
     assert.deepEqual([a.tab.status, b.tab.status, sessions(a).at(-1)], ["following", "leading", "resumed"]);
     assert.equal(own.channels.length, 1);
+  });
+
+  it("find the tab that leads when one that led long ago has welcomed them", async (t) => {
+    const own = kit(t);
+    const [old, next] = (await openSome(own, 2)) as [Opened, Opened];
+    old.tab.freeze({ isTold: false });
+    await own.app.advance(10);
+    const late = own.open();
+    // The late tab asks both of them, and is frozen before any has answered.
+    await new Promise((resolve) => setImmediate(resolve));
+    late.tab.freeze({ isTold: false });
+    await own.app.advance(20_000);
+    assert.equal(next.tab.status, "leading");
+    old.tab.thaw({ isTold: false });
+    late.tab.thaw({ isTold: false });
+    await own.app.advance(10_000);
+    own.channels[0]!.send("1");
+    late.connection.send("of the late one");
+    await own.app.advance(1000);
+    assert.deepEqual([old.got, next.got, late.got], [["1"], ["1"], ["1"]]);
+    assert.deepEqual(own.up, ["of the late one"]);
+    assert.equal(own.channels.length, 1);
+  });
+
+  it("renew the identity of the session before it ends, and are all told when it is refused", async (t) => {
+    let isValid = true;
+    const channels: Channel[] = [];
+    let asked = 0;
+    const app: TestServer = testServer((request) => {
+      const expiresAt = new Date(app.clock.now() + 60_000);
+      if (!isValid) return { status: 401 };
+      return openSession(request, { open: (channel) => void channels.push(channel) }, { identity: "ann", expiresAt });
+    });
+    t.after(() => app.stop());
+    const browser = new MemoryBrowser(app.platform);
+    const ends: number[][] = [[], []];
+    for (const end of ends) {
+      const connection = browser.newTab().connect(`${app.url}/chat`, {
+        carriers: ["sse"],
+        params() {
+          asked += 1;
+          return {};
+        },
+      });
+      connection.onClose(({ code }) => end.push(code));
+      await app.advance(100);
+    }
+    await app.advance(130_000);
+    assert.equal(channels.length, 1);
+    assert.ok(asked >= 3, `${asked}`);
+    assert.deepEqual(ends, [[], []]);
+    isValid = false;
+    await app.advance(120_000);
+    assert.deepEqual(ends, [[1008], [1008]]);
   });
 
   it("do not wait for a tab that is frozen without notice", async (t) => {

@@ -24,6 +24,22 @@ describe("the envelope", () => {
     assert.deepEqual(decodeEnvelope(bytes), envelope);
   });
 
+  it("has the key of a value, and says if it is removed", () => {
+    for (const [isRemoved, mark] of [
+      [false, "3d"],
+      [true, "2d"],
+    ] as const) {
+      const message = { ...groupMessage("text", "1"), latest: { key: "EUR", isRemoved } };
+      const envelope: Envelope = { origin: ORIGIN, number: 7, message, isShared: false };
+      const bytes = encodeEnvelope(envelope);
+      assert.deepEqual(Buffer.from(bytes), Buffer.from(hex(`01 80 ${HEAD} 0004 ${mark} 455552 31`)));
+      assert.deepEqual(decodeEnvelope(bytes), envelope);
+    }
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0004 2b 455552 31`)), undefined, "another mark");
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0000 31`)), undefined, "no mark");
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0009 3d 45`)), undefined, "cut off");
+  });
+
   it("decodes every message that was encoded", () => {
     const text = fc.string({ unit: "grapheme", maxLength: 40 });
     const event = fc.option(
@@ -79,6 +95,7 @@ describe("the envelope", () => {
       },
       { kind: "disconnect", code: 1000, reason: "", where: undefined },
       { kind: "move", to: "\ud800", keep: true, where: undefined },
+      { kind: "stop", stream: "a" },
     ];
     for (const message of controls) {
       const envelope = { origin: ORIGIN, number: 7, message, isShared: false };
@@ -95,6 +112,8 @@ describe("the envelope", () => {
     ["a key that neither has a value nor is removed", `01 80 ${HEAD} 0002 2b61`],
     ["a control without data", `01 03 ${HEAD}`],
     ["a control with a flag", `01 43 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true}').toString("hex")}`],
+    ["a control of a stream", `01 07 ${HEAD} ${Buffer.from('{"kind":"stop","stream":"a"}').toString("hex")}`],
+    ["a stop without a stream", `01 03 ${HEAD} ${Buffer.from('{"kind":"stop"}').toString("hex")}`],
     ["an unknown control", `01 03 ${HEAD} ${Buffer.from('{"kind":"drop"}').toString("hex")}`],
     [
       "a control with a wrong code",
