@@ -1,43 +1,36 @@
 // @ts-check
-// Measures what an open page of the inspector costs its server, apart from the server's work: processor instructions per second, while 1,000,
-// 5,000 and 20,000 WebSockets are silent. `node bench/inspector.js [COUNT…]`. Needs `perf`.
-
-import { fork } from "node:child_process";
-import { setTimeout as sleep } from "node:timers/promises";
+// Measures what an open page of the inspector costs its server, apart from the server's work: processor instructions for each second,
+// while many WebSockets are silent. `node bench/inspector.js [COUNT…]`. Needs `perf`. The second half of a run counts: V8 has compiled by then.
+import { spawnSync } from "node:child_process";
+import { readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { attachCounter } from "./lib/instructions.js";
-import { openWebSockets } from "./lib/silent-sockets.js";
 
-const COUNTS = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1000, 5000, 20_000];
-const WINDOW_MS = 15_000;
-/** V8 has compiled what runs once a second. */
-const WARMUP_MS = 30_000;
-const SERVER = fileURLToPath(new URL("servers/fan-out-unichannel.js", import.meta.url));
+const COUNTS = process.argv.length > 2 ? process.argv.slice(2) : ["1000", "5000", "20000"];
+const SECONDS = 120;
+const PROGRAM = fileURLToPath(new URL("lib/inspected-seconds.js", import.meta.url));
+const OUTPUT = join(tmpdir(), `bench-inspector-${process.pid}`);
 
-/** @param {number} count @param {readonly string[]} args @returns {Promise<number>} millions of instructions in a second */
-async function measure(count, args) {
-  const server = fork(SERVER, args, { stdio: "inherit" });
-  /** @type {number} */
-  const port = await new Promise((resolve) =>
-    server.once("message", (message) => resolve(/** @type {any} */ (message).port)),
-  );
-  const close = await openWebSockets(port, count);
-  await sleep(WARMUP_MS);
-  const counter = attachCounter([server.pid ?? 0]);
-  if (counter === undefined) throw new Error("perf is not installed, or may not count");
-  counter.begin();
-  await sleep(WINDOW_MS);
-  counter.end();
-  const instructions = await counter.read();
-  close();
-  server.disconnect();
-  return instructions / (WINDOW_MS / 1000) / 1e6;
+/** @param {string} count @param {string} mode @param {number} seconds */
+function instructions(count, mode, seconds) {
+  const args = ["stat", "-e", "instructions:u", "-x,", "-o", OUTPUT, process.execPath, "--single-threaded"];
+  const { status } = spawnSync("perf", [...args, PROGRAM, count, mode, `${seconds}`], { stdio: "inherit" });
+  if (status !== 0) throw new Error("perf is not installed, or may not count");
+  const [counted] = /^\d+/m.exec(readFileSync(OUTPUT, "utf8")) ?? [];
+  return Number(counted);
+}
+
+/** Millions of instructions in a second. @param {string} count @param {string} mode */
+function perSecond(count, mode) {
+  return (instructions(count, mode, SECONDS) - instructions(count, mode, SECONDS / 2)) / (SECONDS / 2) / 1e6;
 }
 
 console.log("| WebSockets | nobody looks | an open page | it costs |\n| --- | --- | --- | --- |");
 for (const count of COUNTS) {
-  const alone = await measure(count, []);
-  const inspected = await measure(count, ["inspected"]);
-  const [a, b, c] = [alone, inspected, inspected - alone].map((value) => value.toFixed(1));
-  console.log(`| ${count.toLocaleString("en-US")} | ${a} | ${b} | ${c} |`);
+  const alone = perSecond(count, "alone");
+  const open = perSecond(count, "open");
+  const [a, b, c] = [alone, open, open - alone].map((value) => value.toFixed(1));
+  console.log(`| ${Number(count).toLocaleString("en-US")} | ${a} | ${b} | ${c} |`);
 }
+rmSync(OUTPUT);
