@@ -14,11 +14,13 @@ export { type MemorySessions, type MemorySessionsOptions, memorySessions } from 
 export type { SessionStore, TakeOptions, TakeResult } from "./backplane/session-store.ts";
 export type { Clock } from "./base/clock.ts";
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
+export { RequestError } from "./base/request-error.ts";
 export type { BodyPart, SendBody, StreamBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
+export type { HandledRequest } from "./channel/requests.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
   type JsonMessages,
@@ -51,6 +53,7 @@ export type { HistoryMessage } from "./group/message.ts";
 export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";
 export type { PollOptions } from "./group/store-options.ts";
+export type { RequestOptions, RequestSignal } from "./protocol/asked-requests.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
 export { type AttachmentOf, openChannel, withChannel } from "./request/accept.ts";
 export type { ChannelOptions, ChooseProtocol } from "./request/channel-options.ts";

@@ -46,7 +46,15 @@ export type ErrorCode =
   | "UPGRADE_TAKEN"
   | "NOT_OUR_REQUEST"
   | "HANDLER_EXISTS"
-  | "BACKPLANE_UNAVAILABLE";
+  | "BACKPLANE_UNAVAILABLE"
+  | "REQUEST_FAILED"
+  | "REQUEST_REFUSED"
+  | "REQUEST_UNHANDLED"
+  | "REQUEST_LOST"
+  | "REQUEST_CANCELLED"
+  | "REPLY_TIMEOUT"
+  | "TOO_MANY_REQUESTS"
+  | "REQUESTS_UNSUPPORTED";
 
 export interface ErrorFacts {
   readonly message: string;

@@ -53,6 +53,14 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   NOT_OUR_REQUEST: { message: "request does not come from this server" },
   HANDLER_EXISTS: { message: "the messages have a handler or a loop already: remove the handler first" },
   BACKPLANE_UNAVAILABLE: { message: "the backplane cannot be reached, or did not confirm in time" },
+  REQUEST_FAILED: { message: "the request handler of the other end has failed; its reason is reported there" },
+  REQUEST_REFUSED: { message: "the application of the other end refuses the request" },
+  REQUEST_UNHANDLED: { message: "the other end has no request handler" },
+  REQUEST_LOST: { message: "no reply will come; the request may have been handled or not" },
+  REQUEST_CANCELLED: { message: "the other end does not wait for the reply any more" },
+  REPLY_TIMEOUT: { message: "no reply came within timeoutMs; the request may have been handled or not" },
+  TOO_MANY_REQUESTS: { message: "too many requests wait for a reply" },
+  REQUESTS_UNSUPPORTED: { message: "only a session carries requests, and both ends must take them" },
 };
 
 registerErrorFacts(FACTS);

@@ -12,6 +12,7 @@ export type ErrorSource =
   | "upgrade"
   | "open"
   | "message"
+  | "request"
   | "ping"
   | "pong"
   | "drain"

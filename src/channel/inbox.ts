@@ -6,6 +6,7 @@ import { linkStates } from "../base/linked-states.ts";
 import { heldBytes } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import { IncomingRequest } from "../transport/requests.ts";
 import type { Message } from "./channel.ts";
 
 /** Reading pauses when this many messages wait, or this many bytes. */
@@ -54,6 +55,9 @@ export interface Receiver {
   receive(message: Message): Promise<void> | undefined;
 }
 
+/** A message, or a request in its order among the messages. */
+type Item = Message | IncomingRequest;
+
 /** The transport that the messages come from. */
 export interface MessageSource {
   pause?(): void;
@@ -65,6 +69,8 @@ export interface MessageSource {
 export interface InboxOwner {
   /** All messages were delivered, and no more arrive. */
   inboxEnded(): void;
+  /** A request has its turn. Nothing waits for its reply. */
+  answer(request: IncomingRequest): void;
 }
 
 type Pull = (result: IteratorResult<Message, undefined>) => void;
@@ -84,7 +90,7 @@ export class Inbox {
   /** True while the session leaves this process: nothing more is handed to the application. */
   #isHeld = false;
   /** Undefined while nothing waits. */
-  #waiting: Queue<Message> | undefined;
+  #waiting: Queue<Item> | undefined;
   #waitingBytes = 0;
   /** The message whose receiver, or loop, is not done with it. */
   #current: Message | undefined;
@@ -134,6 +140,13 @@ export class Inbox {
     else this.#acceptLater(message);
   }
 
+  acceptRequest(request: IncomingRequest): void {
+    if (this.#isComplete || this.#isDiscarding()) return;
+    const isFree = this.#state === STATES.ready || (this.#state === STATES.pulled && this.#pulls!.length > 0);
+    if (isFree && this.#waiting === undefined && !this.#isHeld) this.#owner.answer(request);
+    else this.#keep(request);
+  }
+
   /** The setup has settled: delivers the messages that were held. */
   release(): void {
     this.#moveTo(this.#state.release);
@@ -152,8 +165,8 @@ export class Inbox {
   }
 
   /** Hands over the messages with which the application is not done, to go on elsewhere. Later ones are dropped. */
-  takeAll(): readonly Message[] {
-    const messages = this.#current === undefined ? [] : [this.#current];
+  takeAll(): readonly Item[] {
+    const messages: Item[] = this.#current === undefined ? [] : [this.#current];
     this.#undelivered += this.length;
     for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) messages.push(next);
     this.#drop();
@@ -177,7 +190,7 @@ export class Inbox {
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
     this.#current = undefined;
-    const message = this.#isHeld ? undefined : this.#take();
+    const message = this.#isHeld ? undefined : this.#takeMessage();
     if (message !== undefined) {
       this.#current = message;
       this.#source.messageTaken?.();
@@ -212,20 +225,34 @@ export class Inbox {
       pull({ done: false, value: message });
       return;
     }
+    this.#keep(message);
+  }
+
+  #keep(item: Item): void {
     this.#waiting ??= new Queue();
-    this.#waiting.push(message);
-    this.#hold(this.#waitingBytes + heldBytes(message));
+    this.#waiting.push(item);
+    this.#hold(this.#waitingBytes + sizeOf(item));
     if (this.#isReadingPaused || this.#hasRoom()) return;
     this.#isReadingPaused = true;
     this.#source.pause?.();
   }
 
-  #take(): Message | undefined {
-    const message = this.#waiting?.shift();
-    if (message === undefined) return undefined;
+  #take(): Item | undefined {
+    const item = this.#waiting?.shift();
+    if (item === undefined) return undefined;
     if (this.#waiting!.length === 0) this.#waiting = undefined;
-    this.#hold(this.#waitingBytes - heldBytes(message));
-    return message;
+    this.#hold(this.#waitingBytes - sizeOf(item));
+    return item;
+  }
+
+  /** The next message, for a loop. The requests before it have their turn. */
+  #takeMessage(): Message | undefined {
+    for (let item = this.#take(); item !== undefined; item = this.#take()) {
+      if (!(item instanceof IncomingRequest)) return item;
+      this.#owner.answer(item);
+      this.#source.messageTaken?.();
+    }
+    return undefined;
   }
 
   #hold(bytes: number): void {
@@ -235,9 +262,10 @@ export class Inbox {
 
   #drain(): void {
     while (this.#state === STATES.ready && !this.#isHeld) {
-      const message = this.#take();
-      if (message === undefined) break;
-      this.#deliver(message);
+      const item = this.#take();
+      if (item === undefined) break;
+      if (item instanceof IncomingRequest) this.#owner.answer(item);
+      else this.#deliver(item);
       this.#source.messageTaken?.();
     }
     this.#resumeIfRoom();
@@ -261,7 +289,7 @@ export class Inbox {
   #turnToPulls(): void {
     this.#moveTo(this.#state.pull);
     while (this.#pulls!.length > 0) {
-      const message = this.#take();
+      const message = this.#takeMessage();
       if (message === undefined) return;
       this.#current = message;
       this.#pulls!.shift()!({ done: false, value: message });
@@ -299,4 +327,8 @@ export class Inbox {
     this.#state = state;
     return true;
   }
+}
+
+function sizeOf(item: Item): number {
+  return heldBytes(item instanceof IncomingRequest ? item.data : item);
 }

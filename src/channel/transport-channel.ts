@@ -6,10 +6,14 @@ import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
+import type { RequestContent } from "../codec/request-record.ts";
+import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { GroupNews } from "../protocol/group-news.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
+import type { OutboundRequest } from "../protocol/outbound-request.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { GroupCursors } from "../transport/group-cursors.ts";
+import type { IncomingRequest } from "../transport/requests.ts";
 import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
@@ -25,6 +29,7 @@ import type { Membership, MembershipHolder } from "./membership.ts";
 import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
+import { ChannelRequests, type RequestsOwner } from "./requests.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
@@ -35,6 +40,7 @@ export class TransportChannel
     SessionListener,
     InboxOwner,
     OutboxOwner,
+    RequestsOwner,
     MembershipHolder,
     IndexedItem,
     MemoryHolder,
@@ -54,6 +60,8 @@ export class TransportChannel
   #inbox: Inbox | undefined;
   /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
+  /** Made for the first request of either end. */
+  #requests: ChannelRequests | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #id: string | undefined;
   #response: Response | undefined;
@@ -166,6 +174,22 @@ export class TransportChannel
     else this.#transport.send(message);
   }
 
+  /** Throws what `Channel.request` rejects with. `options` are checked. */
+  request(data: Message, options: RequestOptions): Promise<Message> {
+    if (!this.isOpen) throw new ChannelError("CHANNEL_CLOSED");
+    const requests = this.#ensureRequests();
+    if (requests === undefined) throw new ChannelError("REQUESTS_UNSUPPORTED", `a channel on ${this.logName}`);
+    return requests.ask(data, options);
+  }
+
+  sendRequest(message: OutboundRequest, room: "needed" | "any"): boolean {
+    if (!isOpen(this.#state) || (room === "needed" && this.#isOverflowing(message))) return false;
+    if (this.#outbox?.isBusy === true) this.#outbox.add({ message, parts: undefined }, "more");
+    else this.#transport.send(message);
+    this.#context.messages.sent += 1;
+    return true;
+  }
+
   #mustWait({ parts }: Sendable): boolean {
     return parts !== undefined || this.#outbox?.isBusy === true;
   }
@@ -215,6 +239,11 @@ export class TransportChannel
   onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
     this.#refuseSecondReceiver();
     return this.callbacks.set("message", fn);
+  }
+
+  onRequest(fn: NonNullable<SessionHandlers["request"]>): () => void {
+    if (this.callbacks.hasRequest) throw new ChannelError("HANDLER_EXISTS");
+    return this.callbacks.set("request", fn);
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
@@ -268,7 +297,12 @@ export class TransportChannel
 
   /** True if no callback of the application is running that messages wait for, and no stream is being sent. */
   get isIdle(): boolean {
-    return !isSettingUp(this.#state) && this.#inbox?.isIdle !== false && this.#outbox?.isBusy !== true;
+    return (
+      !isSettingUp(this.#state) &&
+      this.#inbox?.isIdle !== false &&
+      this.#requests?.isIdle !== false &&
+      this.#outbox?.isBusy !== true
+    );
   }
 
   /** The session is about to leave this process: the application gets no more messages. */
@@ -278,12 +312,13 @@ export class TransportChannel
 
   /**
    * The session leaves this process. From now on nothing is sent and no callback is called; `left` or `stay` follows. Returns the
-   * messages with which the application is not done; undefined if the channel cannot leave: it has ended, or a stream is
+   * messages and requests with which the application is not done; undefined if the channel cannot leave: it has ended, or a stream is
    * being sent, or the setup is running.
    */
-  leave(): readonly Message[] | undefined {
+  leave(): readonly (Message | IncomingRequest)[] | undefined {
     if (this.#outbox?.isBusy === true || !this.#moveTo(this.#state.leave)) return undefined;
-    return this.#inbox?.takeAll() ?? [];
+    // Requests whose handlers run have arrived before the message that is being received.
+    return [...(this.#requests?.takeRunning() ?? []), ...(this.#inbox?.takeAll() ?? [])];
   }
 
   /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
@@ -291,6 +326,7 @@ export class TransportChannel
     this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
     this.#resolveDrained();
     this.#abortSignal();
+    this.#requests?.left();
     this.memberships?.channelEnded();
     this.#context.channelEnded(this, this.#status);
   }
@@ -358,6 +394,25 @@ export class TransportChannel
     if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
   }
 
+  requestArrived(request: IncomingRequest): void {
+    const inbox = this.#ensureInbox();
+    if (!isOpen(this.#state)) {
+      inbox.refuse();
+      return;
+    }
+    this.#context.messages.received += 1;
+    inbox.acceptRequest(request);
+  }
+
+  replyArrived(content: RequestContent): void {
+    this.#context.messages.received += 1;
+    this.#requests?.settle(content);
+  }
+
+  answer(request: IncomingRequest): void {
+    this.#ensureRequests()!.answer(request);
+  }
+
   get unreadMemory(): number {
     return (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
   }
@@ -396,6 +451,7 @@ export class TransportChannel
     this.#outbox?.cancel();
     this.#resolveDrained();
     this.#abortSignal();
+    this.#endRequests();
     // Never inside the call of the application that may have caused it.
     inMicrotask(() => {
       if (this.#inbox === undefined) this.#tellEndIfDone();
@@ -473,12 +529,28 @@ export class TransportChannel
     this.#inbox?.discard();
     // A stream that is being sent continues: its source must not stop.
     if (!this.#outbox?.isBusy) this.#abortSignal();
+    this.#endRequests();
+  }
+
+  #endRequests(): void {
+    if (this.#requests !== undefined) this.#requests.end(this.#endError());
+  }
+
+  #endError(): ChannelError {
+    const isOurs = this.#status === undefined || this.#status.by === "server";
+    return new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE");
+  }
+
+  /** Undefined if the transport has no requests. */
+  #ensureRequests(): ChannelRequests | undefined {
+    const { requests } = this.#transport;
+    if (requests !== undefined) this.#requests ??= new ChannelRequests(requests, this.#context.clock, this);
+    return this.#requests;
   }
 
   #abortSignal(): void {
     if (this.#abort === undefined || this.#abort.signal.aborted) return;
-    const isOurs = this.#status === undefined || this.#status.by === "server";
-    this.#abort.abort(new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE"));
+    this.#abort.abort(this.#endError());
   }
 
   #setUp(): void {

@@ -1,6 +1,6 @@
 // The client's end of a session: adds data to the records that are kept, and can withhold acknowledgements.
 
-import type { ClientNumberedRecord } from "../codec/session-record.ts";
+import type { ClientNumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
 import { MAX_CURSORS, MAX_REPETITIONS } from "./limits.ts";
 
@@ -27,6 +27,19 @@ export class ClientSession extends Session<KeptRecord> {
   hasForgotten = false;
   /** Changes when the session begins again: the numbers of an earlier epoch mean nothing in a later one. */
   epoch = 0;
+
+  /** What is asked for besides, with each request for the session. */
+  readonly query: Readonly<Record<string, string>> | undefined = undefined;
+
+  /** The server has answered a request for the session. */
+  opened({ first }: OpenRecord): void {
+    this.continueAt(first);
+  }
+
+  /** Called once, with the `Conversation` and its connection. Returns what the application gets. */
+  extend<C extends object>(_conversation: unknown, connection: C): C {
+    return connection;
+  }
 
   /** The value of a request's `after`. */
   get ackNumber(): number {

@@ -3,6 +3,7 @@
 import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
+import type { ClientSession } from "./client-session.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
 
@@ -46,6 +47,12 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
   readonly unacknowledged?: readonly Out[];
 }
 
+/** The result of `requests()`. Its members are not for applications. */
+export interface Requests {
+  /** Makes the session of a connection with requests. */
+  readonly Session: new () => ClientSession;
+}
+
 /** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
   /** The transports that may carry the session, best first. @default ["websocket", "sse", "poll"] */
@@ -61,6 +68,8 @@ export interface ConnectOptions extends EndpointOptions {
    * `console.log`. No line has the session's token.
    */
   readonly debug?: boolean | ((line: string) => void) | undefined;
+  /** `requests()`: the connection has `request` and `onRequest` then. @default none, and they are no part of the page */
+  readonly requests?: Requests | undefined;
   /** Time and chance, for tests. */
   readonly environment?: Environment | undefined;
 }

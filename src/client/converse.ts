@@ -35,7 +35,7 @@ export function converse(
   };
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
-  const session = new ClientSession();
+  const session = new (options.requests?.Session ?? ClientSession)();
   const selector = selectCarriers(kinds, endpoint.origin, {
     ...time,
     session,
@@ -95,7 +95,7 @@ export function converse(
     if (!selector.current) events.move(isOffline ? "offline" : "reconnecting");
   }
 
-  return {
+  return session.extend(conversation, {
     ...events.listening,
     get state() {
       return events.state;
@@ -119,5 +119,5 @@ export function converse(
         () => conversation.size,
         () => hold(conversation),
       ),
-  };
+  });
 }

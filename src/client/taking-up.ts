@@ -25,6 +25,7 @@ export function startCarrier(conversation: Conversation, kind: CarrierKind, even
         ...(token && { session: token, after: `${ackNumber}` }),
         try: `${attempt}`,
         cursors: `${cursors.size}`,
+        ...conversation.session.query,
       };
     },
     onEnd: (why: CarrierEnd) => events.onEnd({ attempt, ...why }),
@@ -40,7 +41,7 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
     record.resumed &&
     record.session === conversation.session.token &&
     record.first <= conversation.session.received + 1;
-  conversation.session.continueAt(record.first);
+  conversation.session.opened(record);
   if (isResumed && acknowledged(conversation, record.received) && isSame) carrier.flush();
   // The next poll of the carrier that has the session.
   if (isResumed && isSame) return;

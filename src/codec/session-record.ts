@@ -24,6 +24,8 @@ export interface OpenRecord {
   readonly resumeMs: number;
   /** True if the server waits for the cursors of the client, in `since` records. */
   readonly since?: boolean | undefined;
+  /** The most requests of the client that may be without a reply. Undefined: the server takes none. */
+  readonly requests?: number | undefined;
 }
 
 export interface MessageRecord {
@@ -49,6 +51,12 @@ export interface GroupRecord {
   readonly data?: string | Uint8Array | undefined;
   /** True on a WebSocket: the message is the binary one that follows. */
   readonly isHead?: boolean | undefined;
+}
+
+/** A request, a reply, or news of either: `request-record.ts` reads and writes the content. Only for a client that takes requests. */
+export interface RequestRecord {
+  readonly type: "request";
+  readonly data: string;
 }
 
 /** The cursor of one group, which a client tells its new session; without a group, the last record of this kind. */
@@ -86,9 +94,9 @@ export interface HeartbeatRecord {
 /** Records that are numbered and kept until they are acknowledged. */
 export type NumberedRecord = ServerNumberedRecord | ClientNumberedRecord;
 
-export type ServerNumberedRecord = MessageRecord | CloseRecord | GroupRecord;
+export type ServerNumberedRecord = MessageRecord | CloseRecord | GroupRecord | RequestRecord;
 
-export type ClientNumberedRecord = MessageRecord | CloseRecord | SinceRecord;
+export type ClientNumberedRecord = MessageRecord | CloseRecord | SinceRecord | RequestRecord;
 
 export type ServerRecord = OpenRecord | ServerNumberedRecord | AckRecord | HeartbeatRecord;
 
@@ -97,9 +105,10 @@ export type ClientRecord = FromRecord | ClientNumberedRecord | AckRecord | Heart
 export type SessionRecord = ServerRecord | ClientRecord;
 
 /** A WebSocket message begins with the first letter of one of these. */
-const KINDS = ["message", "ack", "close", "open", "group"] as const;
+const KINDS = ["message", "ack", "close", "open", "group", "request"] as const;
 export const MESSAGE_LETTER = "m";
 export const SINCE_LETTER = "s";
+export const REQUEST_LETTER = "r";
 
 /** Longest `since` record: the name of a group has 1,024 bytes, each of which may take six characters in JSON. */
 export const MAX_SINCE_LENGTH = 8192;
@@ -117,7 +126,7 @@ export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>
   if (typeof data !== "string") return event("binary", toBase64(data));
   // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
   if (data.includes("\r")) return event("text", JSON.stringify(data));
-  return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
+  return dataLines(data);
 }
 
 /** Decodes the record of an event. Heartbeats are comments and never arrive here. Throws BAD_RECORD. */
@@ -176,7 +185,7 @@ function groupEvent(record: GroupRecord): string {
   if (typeof data !== "string") return event("group", groupHead(record, { binary: toBase64(data) }));
   // See `encodeClientEvent`.
   if (data.includes("\r")) return event("group", groupHead(record, { text: data }));
-  return event("group", `${groupHead(record)}\ndata: ${data.replaceAll("\n", "\ndata: ")}`);
+  return event("group", `${groupHead(record)}\n${data}`);
 }
 
 /** Throws BAD_RECORD for a record that is malformed, or too long for a cursor. */
@@ -187,9 +196,12 @@ function sinceOf(json: string): SinceRecord {
   return { type: "since", group: text(group), id: text(id) };
 }
 
-/** One line of data. */
 function event(type: string, data: string): string {
-  return `event: ${type}\ndata: ${data}\n\n`;
+  return `event: ${type}\n${dataLines(data)}`;
+}
+
+function dataLines(data: string): string {
+  return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
 }
 
 function openData({ type: _, ...fields }: OpenRecord): string {
@@ -197,19 +209,19 @@ function openData({ type: _, ...fields }: OpenRecord): string {
 }
 
 function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
-  if (record.type === "since") return JSON.stringify({ ...record, type: undefined });
+  if (record.type === "request") return record.data;
   if (record.type === "ack") return `${record.received}`;
   if (record.type === "from") return `${record.number}`;
   if (record.type === "heartbeat") return "";
-  const { code, reason, retryMs } = record;
-  return JSON.stringify({ code, reason, retryMs });
+  // A receiver ignores members that it does not know.
+  return JSON.stringify({ ...record, type: undefined });
 }
 
 function recordOf(type: string | undefined, data: string): ServerRecord {
-  if (type === "message") return { type, data };
+  if (type === "message" || type === "request") return { type, data };
   if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
-    const { session, resumed, received, first, heartbeatMs, resumeMs, version, since } = parse(data);
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version, since, requests } = parse(data);
     if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
@@ -220,6 +232,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       heartbeatMs: duration(heartbeatMs, 25_000),
       resumeMs: duration(resumeMs, 60_000),
       ...(since === true && { since }),
+      ...(requests !== undefined && { requests: count(requests) }),
     };
   }
   if (type === "group") return groupOf(data);

@@ -181,6 +181,6 @@ export function keptSize(record: CompactRecord<NumberedRecord>): number {
 
 function dataOf(record: CompactRecord<NumberedRecord>): string | Uint8Array {
   if (typeof record === "string") return record;
-  if (record.type === "message") return record.data;
+  if (record.type === "message" || record.type === "request") return record.data;
   return record.type === "group" ? (record.data ?? record.group) : "";
 }

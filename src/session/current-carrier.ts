@@ -269,6 +269,7 @@ export class CurrentCarrier implements Flushable {
       heartbeatMs,
       resumeMs,
       since: session.cursors?.areAwaited === true ? true : undefined,
+      requests: session.requests?.maxAnswered,
     };
   }
 

@@ -8,6 +8,7 @@ import type { OverflowPolicy } from "../channel/context.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import { MOST_REQUESTS } from "../protocol/asked-requests.ts";
 import { checkAnything, checkCodec, checkHeadersOption, checkOnce, checkOverflow } from "../request/channel-options.ts";
 import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
 
@@ -40,6 +41,11 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * The most requests of the client that may be without a reply; its further ones are refused with TOO_MANY_REQUESTS. An
+   * integer from 1 to 1,000,000. @default 100
+   */
+  readonly maxRequests?: number | undefined;
   /** Compresses records, as a channel compresses messages. @default false */
   readonly compress?: boolean | CompressOptions | undefined;
   /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
@@ -62,6 +68,7 @@ export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueChec
   maxBufferedBytes: checkAmount,
   onOverflow: checkOverflow,
   maxMessageBytes: checkAmount,
+  maxRequests: checkInteger(1, MOST_REQUESTS),
   compress: checkCompress,
   codec: checkCodec,
   attachment: checkAnything,

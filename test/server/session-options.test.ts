@@ -77,6 +77,7 @@ describe("the options of openSession", () => {
       maxBufferedBytes: true,
       onOverflow: true,
       maxMessageBytes: true,
+      maxRequests: true,
       compress: true,
       codec: true,
       attachment: true,

@@ -7,7 +7,16 @@ import { decodeSnapshot, encodeSnapshot, type SessionSnapshot } from "../../src/
 
 const SNAPSHOT: SessionSnapshot = {
   ...{ token: "P.T", identity: undefined, path: "/", maxMessageBytes: 1000, resumeMs: 1, parkMs: 1, heartbeatMs: 1 },
-  ...{ kind: "sse", attempt: 1, acknowledged: 0, received: 0, kept: [], cursors: undefined, takenAtClose: undefined },
+  ...{
+    kind: "sse",
+    attempt: 1,
+    acknowledged: 0,
+    received: 0,
+    kept: [],
+    cursors: undefined,
+    requests: undefined,
+    takenAtClose: undefined,
+  },
   ...{ inbox: [], attachment: undefined, memberships: [], state: undefined },
 };
 

@@ -18,6 +18,7 @@ const SNAPSHOT: SessionSnapshot = {
   kept: [],
   takenAtClose: undefined,
   cursors: undefined,
+  requests: undefined,
   inbox: [],
   attachment: undefined,
   memberships: [],
