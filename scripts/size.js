@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes after gzip. @type {Readonly<Record<string, number>>} */
-const LIMITS = { connect: 11_550, ResumableWebSocket: 12_050 };
+const LIMITS = { connect: 11_550, "connect, requests": 13_650, ResumableWebSocket: 12_050 };
 
 for (const [name, limit] of Object.entries(LIMITS)) {
   const { outputFiles } = await build({

@@ -18,9 +18,9 @@ export { RequestError } from "./base/request-error.ts";
 export type { BodyPart, SendBody, StreamBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
+export type { HandledRequest } from "./channel/handled-request.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
-export type { HandledRequest } from "./channel/requests.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
   type JsonMessages,

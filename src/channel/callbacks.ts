@@ -7,14 +7,9 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { type Channel, HANDLER_NAMES, type LostSession, type Message, type SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
+import type { HandledRequest } from "./handled-request.ts";
 import type { Receiver } from "./inbox.ts";
-import type { HandledRequest } from "./requests.ts";
-
-/** Receives the result of a request handler, or its exception. Neither function may throw. */
-export interface Answering {
-  done(result: unknown): void;
-  fail(error: unknown): void;
-}
+import type { Answering } from "./requests.ts";
 
 type Handler<Name extends keyof SessionHandlers> = NonNullable<SessionHandlers[Name]>;
 

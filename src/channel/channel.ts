@@ -3,8 +3,8 @@
 import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { HandledRequest } from "./handled-request.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
-import type { HandledRequest } from "./requests.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
 
 /** A message from the client: text as a string, binary as bytes. */

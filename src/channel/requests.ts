@@ -3,26 +3,34 @@
 
 import type { Clock } from "../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
+import type { Reporter } from "../base/guard.ts";
 import { RequestError } from "../base/request-error.ts";
 import { encodeFailure, encodeRequest, type RequestContent, type RequestFailure } from "../codec/request-record.ts";
 import { AskedRequests, type RequestOptions } from "../protocol/asked-requests.ts";
 import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { IncomingRequest, SessionRequests } from "../transport/requests.ts";
-import type { Callbacks } from "./callbacks.ts";
-import type { Message } from "./channel.ts";
-import { guardSignal } from "./guarded-signal.ts";
+import type { ErrorSource } from "./context.ts";
+import { HandledIncoming, type HandledRequest } from "./handled-request.ts";
 import { type SendData, toJson, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
-/** A request that is being handled. */
-export interface HandledRequest {
-  /** Aborts when the reply is of no use any more: the other end does not wait for it, or the session is over. */
-  readonly signal: AbortSignal;
+/** The part of a channel's callbacks that is used. */
+interface RequestCallbacks extends Reporter<ErrorSource> {
+  answer(data: Message, request: HandledRequest, answering: Answering): boolean;
 }
+
+/** Receives the result of a request handler, or its exception. Neither function may throw. */
+export interface Answering {
+  done(result: unknown): void;
+  fail(error: unknown): void;
+}
+
+/** Text or bytes. */
+type Message = string | Uint8Array;
 
 export interface RequestsOwner {
   readonly isOpen: boolean;
-  readonly callbacks: Callbacks;
+  readonly callbacks: RequestCallbacks;
   /**
    * Sends in order with the messages. False if the channel is closed or full, or not open any more.
    *
@@ -80,10 +88,13 @@ export class ChannelRequests {
   /** Calls the handler. */
   answer(request: IncomingRequest): void {
     // The client does not wait for it any more, and the handler has not begun.
-    if (request.isCancelled) return this.#support.answered(request.id);
+    if (request.isCancelled) {
+      this.#support.answered(request.id);
+      return;
+    }
     this.#running.add(request);
     const { callbacks } = this.#owner;
-    const handled = new Handled(request, (error) => callbacks.report(error, "signal"));
+    const handled = new HandledIncoming(request, (error) => callbacks.report(error, "signal"));
     const isTaken = callbacks.answer(request.data, handled, {
       done: (result) => this.#finish(request, () => encodeRequest("reply", request.id, bodyOf(result))),
       fail: (error) => this.#finish(request, () => this.#failureOf(request, error)),
@@ -137,20 +148,6 @@ export class ChannelRequests {
     const { reason, data } = error;
     const failure: RequestFailure = { code: error.code, reason, data };
     return encodeRequest("error", id, toJson(failure)!);
-  }
-}
-
-class Handled implements HandledRequest {
-  readonly #request: IncomingRequest;
-  readonly #report: (error: unknown) => void;
-
-  constructor(request: IncomingRequest, report: (error: unknown) => void) {
-    this.#request = request;
-    this.#report = report;
-  }
-
-  get signal(): AbortSignal {
-    return this.#request.signal((signal) => guardSignal(signal, this.#report));
   }
 }
 

@@ -1,6 +1,6 @@
 // The client's end of a session: adds data to the records that are kept, and can withhold acknowledgements.
 
-import type { ClientNumberedRecord, OpenRecord } from "../codec/session-record.ts";
+import type { ClientNumberedRecord } from "../codec/session-record.ts";
 import { Session } from "../protocol/session.ts";
 import { MAX_CURSORS, MAX_REPETITIONS } from "./limits.ts";
 
@@ -28,18 +28,9 @@ export class ClientSession extends Session<KeptRecord> {
   /** Changes when the session begins again: the numbers of an earlier epoch mean nothing in a later one. */
   epoch = 0;
 
-  /** What is asked for besides, with each request for the session. */
-  readonly query: Readonly<Record<string, string>> | undefined = undefined;
-
-  /** The server has answered a request for the session. */
-  opened({ first }: OpenRecord): void {
-    this.continueAt(first);
-  }
-
-  /** Called once, with the `Conversation` and its connection. Returns what the application gets. */
-  extend<C extends object>(_conversation: unknown, connection: C): C {
-    return connection;
-  }
+  /** Further verbs of the connection, and further members of the query of each request for the session: a subclass has them. */
+  declare readonly verbs?: object | undefined;
+  declare readonly query?: Readonly<Record<string, string>> | undefined;
 
   /** The value of a request's `after`. */
   get ackNumber(): number {
@@ -80,9 +71,10 @@ export class ClientSession extends Session<KeptRecord> {
     this.cursors.delete(group);
     if (id === undefined) return;
     this.cursors.set(group, id);
-    if (this.cursors.size <= MAX_CURSORS) return;
-    this.cursors.delete(this.cursors.keys().next().value!);
-    this.hasForgotten = true;
+    if (this.cursors.size > MAX_CURSORS) {
+      this.cursors.delete(this.cursors.keys().next().value!);
+      this.hasForgotten = true;
+    }
   }
 
   /** The cursors as records for a new session of the server, which has asked for them. */

@@ -3,7 +3,6 @@
 import type { CloseStatus } from "../protocol/close-status.ts";
 import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
-import type { ClientSession } from "./client-session.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
 
@@ -50,7 +49,9 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
 /** The result of `requests()`. Its members are not for applications. */
 export interface Requests {
   /** Makes the session of a connection with requests. */
-  readonly Session: new () => ClientSession;
+  readonly Session: new (
+    conversation: () => never,
+  ) => object;
 }
 
 /** The options of `connect`. */

@@ -26,8 +26,7 @@ export function converse(
   const { carriers = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const endpoint = endpointOf(url, options);
   const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0)
-    throw badOption("there is no WebSocket here: give one as the option WebSocket, or another carrier");
+  if (kinds.length === 0) throw badOption("there is no WebSocket here: give the option WebSocket or another carrier");
   const time = {
     now: () => environment.clock.now(),
     after: timersOf(environment.clock),
@@ -35,7 +34,7 @@ export function converse(
   };
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
-  const session = new (options.requests?.Session ?? ClientSession)();
+  const session = new (options.requests?.Session ?? ClientSession)(() => conversation as never) as ClientSession;
   const selector = selectCarriers(kinds, endpoint.origin, {
     ...time,
     session,
@@ -95,8 +94,9 @@ export function converse(
     if (!selector.current) events.move(isOffline ? "offline" : "reconnecting");
   }
 
-  return session.extend(conversation, {
+  return {
     ...events.listening,
+    ...session.verbs,
     get state() {
       return events.state;
     },
@@ -119,5 +119,5 @@ export function converse(
         () => conversation.size,
         () => hold(conversation),
       ),
-  });
+  };
 }

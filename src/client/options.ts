@@ -35,8 +35,8 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     "an Environment",
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
-  backoff: ["an object"],
   requests: ["an object"],
+  backoff: ["an object"],
   // `endpointOf` checks their contents.
   headers: ["an object or a function"],
   params: ["an object or a function"],

@@ -1,6 +1,6 @@
 // Messages from the server: each is delivered once, in order, and acknowledged, but not while a `for await` loop is behind.
 
-import type { CloseRecord, GroupRecord, ServerNumberedRecord } from "../codec/session-record.ts";
+import type { GroupRecord, ServerNumberedRecord } from "../codec/session-record.ts";
 import { ACK_MS } from "../protocol/session.ts";
 import type { Message } from "./connection.ts";
 import type { Conversation } from "./conversation.ts";
@@ -13,8 +13,8 @@ export function receive(conversation: Conversation, record: ServerNumberedRecord
     // Messages that come with the opening of each new session do not prove that the carrier works.
     if (conversation.losses < 2) conversation.selector.prove();
     if (record.type === "group") receiveGroup(conversation, record);
-    else if (record.type === "message") deliver(conversation, record.data);
-    else closedByServer(conversation, record as CloseRecord);
+    else if (record.type === "close") closedByServer(conversation, record);
+    else deliver(conversation, record.data);
   }
   if (conversation.events.ending) return;
   if (conversation.session.isAckDue) acknowledge(conversation);

@@ -73,8 +73,8 @@ export function requests(options: RequestsOptions = {}): Requests {
   }
   return {
     Session: class extends RequestSession {
-      constructor() {
-        super(maxRequests);
+      constructor(conversation: () => Conversation) {
+        super(maxRequests, conversation);
       }
     },
   };
@@ -83,8 +83,9 @@ export function requests(options: RequestsOptions = {}): Requests {
 class RequestSession extends ClientSession {
   override readonly query: Readonly<Record<string, string>>;
   readonly #maxAnswered: number;
-  #conversation!: Conversation;
-  #asked!: AskedRequests;
+  override readonly verbs: Pick<RequestConnection<unknown, unknown>, "request" | "onRequest">;
+  readonly #of: () => Conversation;
+  readonly #asked: AskedRequests;
   /** The number of the last own request. */
   #last = 0;
   /** The most requests that the server takes at once: 0 if it takes none. It is known from the first `open` on. */
@@ -93,35 +94,32 @@ class RequestSession extends ClientSession {
   readonly #answering = new Map<number, AbortController>();
   #handler: Handler | undefined;
 
-  constructor(maxRequests: number) {
+  /** `conversation`: returns the conversation, which is complete when this constructor has returned. */
+  constructor(maxRequests: number, conversation: () => Conversation) {
     super();
     this.#maxAnswered = maxRequests;
+    this.#of = conversation;
     this.query = { requests: `${maxRequests}` };
-  }
-
-  override extend<C extends object>(conversation: Conversation, connection: C): C {
-    this.#conversation = conversation;
     this.#asked = new AskedRequests({
-      after: conversation.after,
+      after: (ms, fn) => this.#of().after(ms, fn),
       cancel: (id) => {
-        if (!conversation.events.ending) this.#write(encodeRequest("cancel", id));
+        if (!this.#of().events.ending) this.#write(encodeRequest("cancel", id));
       },
     });
-    conversation.events.listening.onClose(() => {
-      this.#asked.fail("REQUEST_LOST", "the connection is closed");
-      this.#abort(new ChannelError("CONNECTION_CLOSED"));
-    });
-    return Object.assign(connection, {
+    this.verbs = {
       // Async: what is wrong with a request rejects its promise.
-      request: async (value: unknown, options: RequestOptions = {}) =>
-        fromMessage(conversation.codec, await this.#ask(value, options)),
-      onRequest: (fn: Handler) => this.#setHandler(fn),
+      request: async (value, options = {}) => fromMessage(this.#of().codec, await this.#ask(value, options)),
+      onRequest: (fn) => this.#setHandler(fn),
+    };
+    queueMicrotask(() => {
+      this.#of().events.listening.onClose(() => this.#end());
     });
   }
 
-  override opened(record: OpenRecord): void {
-    super.opened(record);
-    this.#maxAsked = record.requests ?? 0;
+  override continueAt(number: number, open?: OpenRecord): void {
+    super.continueAt(number);
+    if (open === undefined) return;
+    this.#maxAsked = Number.isSafeInteger(open.requests) ? open.requests! : 0;
     if (this.#maxAsked === 0) this.#asked.fail("REQUESTS_UNSUPPORTED", "the server is of an earlier version");
   }
 
@@ -129,7 +127,7 @@ class RequestSession extends ClientSession {
   override receiveNext(record: Parameters<ClientSession["receiveNext"]>[0]): boolean {
     if (!super.receiveNext(record)) return false;
     if (typeof record === "string" || record.type !== "request") return true;
-    const { losses, selector, events } = this.#conversation;
+    const { losses, selector, events } = this.#of();
     if (losses < 2) selector.prove();
     if (!events.ending) this.#take(decodeRequest(record.data));
     return false;
@@ -160,7 +158,7 @@ class RequestSession extends ClientSession {
 
   #ask(value: unknown, options: RequestOptions): Promise<Message> {
     checkRequestOptions(options);
-    const { codec, events, endpoint } = this.#conversation;
+    const { codec, events, endpoint } = this.#of();
     const { maxBufferedBytes = MAX_BUFFERED_BYTES } = endpoint.options as ConnectOptions;
     if (options.signal?.aborted) throw options.signal.reason;
     const data = toMessage(codec, value);
@@ -182,15 +180,18 @@ class RequestSession extends ClientSession {
 
   #answer(id: number, data: Message): void {
     const handler = this.#handler;
-    if (this.#answering.size >= this.#maxAnswered) return this.#refuse(id, "TOO_MANY_REQUESTS");
-    if (handler === undefined) return this.#refuse(id, "REQUEST_UNHANDLED");
-    const { codec, events } = this.#conversation;
+    if (handler === undefined || this.#answering.size >= this.#maxAnswered) {
+      this.#refuse(id, handler === undefined ? "REQUEST_UNHANDLED" : "TOO_MANY_REQUESTS");
+      return;
+    }
+    const { codec, events } = this.#of();
     let value: unknown;
     try {
       value = fromMessage(codec, data);
     } catch (error) {
       events.error.tell(error);
-      return this.#refuse(id, "BAD_MESSAGE");
+      this.#refuse(id, "BAD_MESSAGE");
+      return;
     }
     const aborter = new AbortController();
     this.#answering.set(id, aborter);
@@ -231,7 +232,12 @@ class RequestSession extends ClientSession {
 
   #write(data: string): void {
     this.send({ type: "request", data });
-    this.#conversation.selector.current?.flush();
+    this.#of().selector.current?.flush();
+  }
+
+  #end(): void {
+    this.#asked.fail("REQUEST_LOST", "the connection is closed");
+    this.#abort(new ChannelError("CONNECTION_CLOSED"));
   }
 
   #abort(reason: ChannelError): void {

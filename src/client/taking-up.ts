@@ -41,7 +41,7 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
     record.resumed &&
     record.session === conversation.session.token &&
     record.first <= conversation.session.received + 1;
-  conversation.session.opened(record);
+  conversation.session.continueAt(record.first, record);
   if (isResumed && acknowledged(conversation, record.received) && isSame) carrier.flush();
   // The next poll of the carrier that has the session.
   if (isResumed && isSame) return;
@@ -49,7 +49,10 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
   if (isSame) forgiveLosses(conversation);
   if (outcome === "lost" && ++conversation.losses > 1) {
     const what = "the server forgets each session: are requests balanced over several processes?";
-    if (isSame) return void conversation.selector.fail({ status: 200, what });
+    if (isSame) {
+      conversation.selector.fail({ status: 200, what });
+      return;
+    }
     conversation.events.fail(what);
   }
   const unacknowledged = isResumed ? [] : renew(conversation, record);

@@ -53,7 +53,7 @@ export interface GroupRecord {
   readonly isHead?: boolean | undefined;
 }
 
-/** A request, a reply, or news of either: `request-record.ts` reads and writes the content. Only for a client that takes requests. */
+/** Content of `request-record.ts`. Only for a client that takes requests. */
 export interface RequestRecord {
   readonly type: "request";
   readonly data: string;
@@ -105,7 +105,7 @@ export type ClientRecord = FromRecord | ClientNumberedRecord | AckRecord | Heart
 export type SessionRecord = ServerRecord | ClientRecord;
 
 /** A WebSocket message begins with the first letter of one of these. */
-const KINDS = ["message", "ack", "close", "open", "group", "request"] as const;
+const KINDS = ["message", "ack", "close", "open", "request", "group"] as const;
 export const MESSAGE_LETTER = "m";
 export const SINCE_LETTER = "s";
 export const REQUEST_LETTER = "r";
@@ -150,7 +150,7 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] === SINCE_LETTER) return sinceOf(message.slice(1) as string);
   if (message[0] !== "f") return decodeServerMessage(message);
-  // Records are counted from 1: a record 0 would be dropped as one that has arrived before.
+  // Records count from 1: a record 0 would be dropped as one that has arrived before.
   return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
 }
 
@@ -209,11 +209,10 @@ function openData({ type: _, ...fields }: OpenRecord): string {
 }
 
 function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
-  if (record.type === "request") return record.data;
-  if (record.type === "ack") return `${record.received}`;
-  if (record.type === "from") return `${record.number}`;
+  // A request, an ack or a from.
+  const { data, received = data, number = received } = record as RequestRecord & AckRecord & FromRecord;
   if (record.type === "heartbeat") return "";
-  // A receiver ignores members that it does not know.
+  if (number !== undefined) return `${number}`;
   return JSON.stringify({ ...record, type: undefined });
 }
 
@@ -237,12 +236,11 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   }
   if (type === "group") return groupOf(data);
   if (type !== "close") return fail(`kind ${type}`);
-  const fields = parse(data);
-  const code = count(fields.code);
+  const { code: number, reason, retryMs } = parse(data);
+  const code = count(number);
   // RFC 6455 §7.4: a code that a close frame can have.
   if (code < 1000 || code > 4999) return fail(type);
-  const close = { type, code, reason: text(fields.reason) } as const;
-  return fields.retryMs === undefined ? close : { ...close, retryMs: count(fields.retryMs) };
+  return { type, code, reason: text(reason), ...(retryMs !== undefined && { retryMs: count(retryMs) }) };
 }
 
 /** A head in JSON, and behind it, in lines of its own, the text. */

@@ -9,9 +9,13 @@ import { decodeFailure, type RequestContent } from "../codec/request-record.ts";
 
 /** The part of an AbortSignal that is used. */
 export interface RequestSignal {
+  /** True once it has aborted. */
   readonly aborted: boolean;
+  /** The reason, with which the promise rejects. */
   readonly reason: unknown;
+  /** Calls `fn` when it aborts. */
   addEventListener(type: "abort", fn: () => void): void;
+  /** Undoes `addEventListener`. */
   removeEventListener(type: "abort", fn: () => void): void;
 }
 

@@ -21,7 +21,7 @@ interface Pair extends AsyncDisposable {
   readonly app: TestServer;
   readonly connection: RequestConnection;
   readonly channel: () => Channel;
-  /** What the server has reported. */
+  /** The errors that the server has reported. */
   readonly reported: unknown[];
 }
 
