@@ -23,6 +23,19 @@ export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
+  type Contract,
+  type ContractChannel,
+  type ContractEnd,
+  type ContractReceived,
+  type ContractSent,
+  type ContractSide,
+  defineContract,
+  type EventHandlers,
+  type EventMessage,
+  type Procedure,
+  type RequestHandlers,
+} from "./codec/contract.ts";
+export {
   type JsonMessages,
   jsonMessages,
   type MessageCodec,

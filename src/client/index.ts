@@ -5,6 +5,19 @@ export type { Clock } from "../base/clock.ts";
 export type { ErrorCode } from "../base/errors.ts";
 export { RequestError } from "../base/request-error.ts";
 export {
+  type Contract,
+  type ContractChannel,
+  type ContractEnd,
+  type ContractReceived,
+  type ContractSent,
+  type ContractSide,
+  defineContract,
+  type EventHandlers,
+  type EventMessage,
+  type Procedure,
+  type RequestHandlers,
+} from "../codec/contract.ts";
+export {
   type JsonMessages,
   jsonMessages,
   type MessageCodec,
