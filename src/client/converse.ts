@@ -26,7 +26,7 @@ export function converse(
   const { carriers = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const endpoint = endpointOf(url, options);
   const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0) throw badOption("no WebSocket here: give the option WebSocket, or other carriers");
+  if (kinds.length === 0) throw badOption("there is no WebSocket: give the option WebSocket or another carrier");
   const time = {
     now: () => environment.clock.now(),
     after: timersOf(environment.clock),
