@@ -110,6 +110,7 @@ describe("Requests of a session that is lost", () => {
     for (const channel of channels) channel.request("slow", { timeoutMs: Number.POSITIVE_INFINITY }).catch(note);
     await app.settle();
     app.network.offline();
+    await app.settle();
     const later = connection.request("later");
     const cancelled = connection.request("cancelled", { timeoutMs: 500 });
     cancelled.catch(note);
