@@ -23,6 +23,7 @@ const echo: Handler = (request) =>
       else if (verb === "bytes") void store.publish(group, Buffer.from(text));
       else channel.send(message);
     },
+    request: (data) => data,
   });
 
 if (SESSION_URL !== undefined) {
