@@ -23,7 +23,9 @@ describe("the public surface", () => {
       "ChannelError",
       "MemoryBackplane",
       "MemoryChannelStore",
+      "RequestError",
       "createChannelStore",
+      "defineContract",
       "event",
       "json",
       "jsonMessages",
@@ -39,7 +41,17 @@ describe("the public surface", () => {
   });
 
   it("unichannel/client exports exactly these values", () => {
-    assert.deepEqual(Object.keys(client).sort(), ["ChannelError", "ResumableWebSocket", "connect", "jsonMessages"]);
+    assert.deepEqual(Object.keys(client).sort(), [
+      ...[
+        "ChannelError",
+        "RequestError",
+        "ResumableWebSocket",
+        "connect",
+        "defineContract",
+        "jsonMessages",
+        "requests",
+      ],
+    ]);
   });
 
   it("unichannel/react exports exactly these values", () => {
@@ -81,6 +93,12 @@ describe("the public surface", () => {
       "CloseName",
       "CloseStatus",
       "CompressOptions",
+      "Contract",
+      "ContractChannel",
+      "ContractEnd",
+      "ContractReceived",
+      "ContractSent",
+      "ContractSide",
       "CorsOptions",
       "DiagnosticsConnection",
       "DiagnosticsMessages",
@@ -89,10 +107,13 @@ describe("the public surface", () => {
       "ErrorContext",
       "ErrorReporter",
       "ErrorSource",
+      "EventHandlers",
+      "EventMessage",
       "EventMeta",
       "FetchHandler",
       "GroupHistory",
       "GroupMember",
+      "HandledRequest",
       "Handler",
       "HandlerResult",
       "HeadersInput",
@@ -115,12 +136,16 @@ describe("the public surface", () => {
       "PreparedMessage",
       "PresenceHandlers",
       "PresentMember",
+      "Procedure",
       "ProxyHeader",
       "PublishOptions",
       "Publishable",
       "Received",
       "RelayOptions",
+      "RequestHandlers",
       "RequestHeaders",
+      "RequestOptions",
+      "RequestSignal",
       "SendBody",
       "SendData",
       "SendInit",
