@@ -14,6 +14,7 @@ const service = await startService(host, port).catch((error) => {
 console.log(`
   Open ${service.url}/
   and cut its network, block WebSocket, or deploy new versions while it is open.
+  Look inside one of its servers: ${service.url}/inspect
 
   One endpoint, four ways. Three of them (the page shows all):
     a stream          curl -N ${service.url}/ticks

@@ -3,7 +3,8 @@
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { type MemorySessions, memorySessions, type Server, serve } from "../src/index.ts";
+import { type ChannelRequest, type MemorySessions, memorySessions, type Server, serve } from "../src/index.ts";
+import { type Inspector, inspector } from "../src/inspector.ts";
 import { demoWith } from "./demo.ts";
 import { room, tellDeploy } from "./room.ts";
 
@@ -61,8 +62,10 @@ export async function startService(host: string, port: number): Promise<Service>
 }
 
 /** `deploy` replaces one server of the service. */
-function startServer(records: MemorySessions, deploy: () => Promise<void>): Promise<Server> {
-  return serve(demoWith(deploy), {
+async function startServer(records: MemorySessions, deploy: () => Promise<void>): Promise<Server> {
+  const demo = demoWith(deploy);
+  let inspect: Inspector | undefined;
+  const server = await serve((request) => (isInspector(request) ? inspect?.(request) : demo(request)), {
     host: "127.0.0.1",
     port: 0,
     // A POST of a session has up to 64 KiB of messages.
@@ -73,6 +76,21 @@ function startServer(records: MemorySessions, deploy: () => Promise<void>): Prom
     sessions: records.share(),
     stores: { room },
   });
+  // The page shows the one server of three that has its session, and goes on with another one when that is replaced.
+  inspect = inspector(server, { authorize: isLocal, stores: { room }, allow: { close: true, publish: true } });
+  return server;
+}
+
+function isInspector({ path }: ChannelRequest): boolean {
+  return path === "/inspect" || path.startsWith("/inspect/");
+}
+
+/**
+ * The balancer says from where a client comes. Others than this machine may use the demo, and not look inside. The host is checked
+ * because a page can let its own name point to this machine (DNS rebinding).
+ */
+function isLocal({ remoteAddress = "", host }: ChannelRequest): boolean {
+  return /^127\.|^::1$/.test(remoteAddress) && /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/.test(host);
 }
 
 /** Passes the bytes of a client on to a server, after a PROXY header (version 1) with the client's address. */

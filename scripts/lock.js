@@ -4,7 +4,12 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const FILES = ["package-lock.json", "bench/package-lock.json", "examples/frameworks/package-lock.json"];
+const FILES = [
+  "package-lock.json",
+  "bench/package-lock.json",
+  "examples/frameworks/package-lock.json",
+  "examples/mcp/package-lock.json",
+];
 
 /**
  * A line for each package without a hash, or with an address.

@@ -4,7 +4,7 @@
 // Node 20's own runner takes files, not patterns, so the listing is done here.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { installFrameworks } from "./lib/install-frameworks.js";
+import { installExamples } from "./lib/install-examples.js";
 
 /** Faults in services of several processes, with real brokers. A path among the arguments runs one of them as well. */
 const LONG = ["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"];
@@ -24,7 +24,8 @@ if (files.length === 0) {
   console.error("no test file matches", wanted.join(" "));
   process.exit(1);
 }
-if (files.some((name) => /\/frameworks\/|uws/.test(name))) installFrameworks();
+if (files.some((name) => /\/frameworks\/|uws/.test(name))) installExamples("frameworks");
+if (files.some((name) => name.includes("mcp"))) installExamples("mcp");
 const reporter = process.env["TEST_REPORTER"] ?? "./scripts/reporter.js";
 const run = spawnSync(
   process.execPath,

@@ -4,6 +4,7 @@ export type {
   Backplane,
   BackplaneEntry,
   BackplaneHistory,
+  BackplaneKey,
   BackplaneListener,
   BackplaneMember,
   BackplaneRecords,
@@ -21,6 +22,8 @@ export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
 export type { HandledRequest } from "./channel/handled-request.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
+export type { RateLimitName } from "./channel/rate-gate.ts";
+export type { RatePolicy } from "./channel/rate-limits.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
 export {
   type Contract,
@@ -51,23 +54,41 @@ export type {
   ChannelStoreOptions,
   DisconnectOptions,
   GroupHistory,
-  GroupMember,
   JoinOptions,
+  LatestOptions,
   MoveOptions,
+  PartOf,
   PresenceHandlers,
   PresentMember,
-  Publishable,
   PublishOptions,
   StoreHistoryLimits,
 } from "./group/channel-store.ts";
 export type { MemberFields } from "./group/control.ts";
 export { createChannelStore, MemoryChannelStore } from "./group/create-store.ts";
+export type { GroupMember, Publishable } from "./group/group-member.ts";
+export type { KeyOf, LatestKey } from "./group/latest-key.ts";
 export type { HistoryMessage } from "./group/message.ts";
 export type { NamedStores } from "./group/moving.ts";
 export { pollGroup } from "./group/poll.ts";
+export type {
+  PartSource,
+  Parts,
+  PublishStreamOptions,
+  StreamKeep,
+  StreamResult,
+} from "./group/published/publish-stream.ts";
+export type { MakeSnapshot, Snapshot, SnapshotContext } from "./group/state-source.ts";
 export type { PollOptions } from "./group/store-options.ts";
 export type { RequestOptions, RequestSignal } from "./protocol/asked-requests.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
+export type {
+  StreamBegin,
+  StreamEnd,
+  StreamMessage,
+  StreamOutcome,
+  StreamParts,
+  StreamText,
+} from "./protocol/stream-message.ts";
 export { type AttachmentOf, openChannel, withChannel } from "./request/accept.ts";
 export type { ChannelOptions, ChooseProtocol } from "./request/channel-options.ts";
 export type { ErrorContext, ErrorReporter } from "./request/context.ts";

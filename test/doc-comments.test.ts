@@ -40,6 +40,9 @@ const PARTS = new Set([
     // Shorthands of the types of a contract.
     ...["Names", "EventsOf", "RequestsOf", "EventReceived", "RequestReceived", "ReplyReceived"],
     ...["EventSent", "RequestSent", "ReplySent"],
+    "CarrierSelector",
+    "Endpoint",
+    "SharingOwner",
   ],
 ]);
 

@@ -5,9 +5,11 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
+import * as tabs from "../src/client/tabs/index.ts";
 import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
+import * as inspector from "../src/inspector.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
@@ -54,6 +56,10 @@ describe("the public surface", () => {
     ]);
   });
 
+  it("unichannel/tabs exports exactly these values", () => {
+    assert.deepEqual(Object.keys(tabs), ["tabs"]);
+  });
+
   it("unichannel/react exports exactly these values", () => {
     assert.deepEqual(Object.keys(react), ["useChannel"]);
   });
@@ -76,6 +82,7 @@ describe("the public surface", () => {
       "Backplane",
       "BackplaneEntry",
       "BackplaneHistory",
+      "BackplaneKey",
       "BackplaneListener",
       "BackplaneMember",
       "BackplaneRecords",
@@ -122,8 +129,12 @@ describe("the public surface", () => {
       "Http2Options",
       "JoinOptions",
       "JsonMessages",
+      "KeyOf",
+      "LatestKey",
+      "LatestOptions",
       "Logger",
       "LostSession",
+      "MakeSnapshot",
       "MemberFields",
       "MemorySessions",
       "MemorySessionsOptions",
@@ -140,6 +151,8 @@ describe("the public surface", () => {
       "ProxyHeader",
       "PublishOptions",
       "Publishable",
+      "RateLimitName",
+      "RatePolicy",
       "Received",
       "RelayOptions",
       "RequestHandlers",
@@ -160,6 +173,8 @@ describe("the public surface", () => {
       "SessionOptions",
       "SessionStats",
       "SessionStore",
+      "Snapshot",
+      "SnapshotContext",
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",
@@ -181,6 +196,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
+    assert.deepEqual(Object.keys(inspector), ["inspector"]);
     assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);
     assert.deepEqual(Object.keys(fetchHost), ["createFetchHost"]);
     assert.deepEqual(Object.keys(uws), ["attachUws"]);

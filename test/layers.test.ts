@@ -53,6 +53,8 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ["backplane", { imports: ["base", "backplane"], node: ["node:crypto"] }],
   // Beside the tower: it runs in browsers. Of a session both ends run the same state machine (docs/decisions/0010).
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
+  // Above the tower: it looks at a server. Its page runs in browsers.
+  ["inspector", { imports: [...TOWER, "client", "inspector"], node: "any" }],
   // Above all: it has a server and its clients in one process.
   ["testing", { imports: [...TOWER, "backplane", "client", "testing"], node: "any" }],
 ]);

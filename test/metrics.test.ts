@@ -122,6 +122,12 @@ unichannel_buffered_bytes 0
 unichannel_overflows_total{policy="close"} 0
 unichannel_overflows_total{policy="drop"} 0
 
+# HELP unichannel_rate_exceeded_total Messages over a rate
+# TYPE unichannel_rate_exceeded_total counter
+unichannel_rate_exceeded_total{policy="close"} 0
+unichannel_rate_exceeded_total{policy="drop"} 0
+unichannel_rate_exceeded_total{policy="wait"} 0
+
 # HELP unichannel_sessions Open sessions
 # TYPE unichannel_sessions gauge
 unichannel_sessions 0

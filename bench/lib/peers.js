@@ -1,9 +1,9 @@
 // @ts-check
 // The servers of other projects: the package of each, and whether it is installed. They are installed in bench/ alone.
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { installLocked } from "../../scripts/lib/install-locked.js";
 
 const BENCH = fileURLToPath(new URL("../", import.meta.url));
 const require = createRequire(import.meta.url);
@@ -85,10 +85,8 @@ export function missing(peer) {
   }
 }
 
-/** Installs the packages of bench/package.json, once; rows run without packages that cannot be installed. */
+/** Installs the packages of bench/package.json that are missing; rows run without packages that cannot be installed. */
 export function installPeers() {
-  if (existsSync(`${BENCH}node_modules`)) return;
-  console.log("installing the servers of others in bench/ (once, about 250 MB, most of it Bun)");
-  const { status } = spawnSync("npm", ["ci", "--no-progress", "--silent"], { cwd: BENCH, stdio: "inherit" });
-  if (status !== 0) console.log("that failed: only what is there is compared");
+  const announcement = "installing the servers of others in bench/ (about 250 MB, most of it Bun)";
+  if (!installLocked(BENCH, announcement)) console.log("that failed: only what is there is compared");
 }

@@ -8,6 +8,7 @@ import { growth } from "./growth.js";
 import { http } from "./http.js";
 import { http2 } from "./http2.js";
 import { idle } from "./idle.js";
+import { inspected } from "./inspected.js";
 import { runtimes } from "./runtimes.js";
 import { session } from "./session.js";
 import { start } from "./start.js";
@@ -22,6 +23,7 @@ export const themes = [
   { title: "One message to many", rows: groups },
   { title: "Several processes", rows: cluster },
   { title: "Sessions", rows: session },
+  { title: "With an inspector", rows: inspected },
   { title: "Memory and start", rows: [...idle, start] },
   { title: "On Bun and Deno", rows: runtimes },
   { title: "Inside Bun.serve and Deno.serve", rows: fetchHost },

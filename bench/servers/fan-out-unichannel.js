@@ -7,12 +7,14 @@ import { ready } from "../lib/ready.js";
 const MESSAGE = Buffer.alloc(128, "unichannel ").toString("latin1");
 
 const store = createChannelStore();
-const server = await listening((request) =>
-  withChannel(request, (channel) => {
-    store.addToGroup("all", channel);
-    channel.onMessage((count) => {
-      for (let i = Number(count); i > 0; i--) void store.publish("all", MESSAGE);
-    });
-  }),
+const server = await listening(
+  (request) =>
+    withChannel(request, (channel) => {
+      store.addToGroup("all", channel);
+      channel.onMessage((count) => {
+        for (let i = Number(count); i > 0; i--) void store.publish("all", MESSAGE);
+      });
+    }),
+  { stores: { store } },
 );
 ready(server.port, () => store.size("all"));

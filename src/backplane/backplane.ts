@@ -12,6 +12,18 @@ export interface HistoryLimits {
   readonly ttlMs: number;
 }
 
+/** The key of an entry whose group keeps the last value of each key. */
+export interface BackplaneKey {
+  /** Any text. */
+  readonly key: string;
+  /** True if the key has no value any more. */
+  readonly isRemoved: boolean;
+  /** Number of keys of the group that have a value. A backplane may keep fewer for a while; those with the oldest values go first. */
+  readonly maxKeys: number;
+  /** Time in milliseconds after the last message with a key for which a backplane keeps the values, at least. */
+  readonly ttlMs: number;
+}
+
 /** A message in a group's stream. */
 export interface BackplaneEntry {
   /** Opaque outside the backplane. Valid in every process, and ordered within a group by `compareIds`. */
@@ -62,6 +74,14 @@ export interface Backplane {
    * is not known whether the broker has it. Settles in bounded time.
    */
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string>;
+
+  /**
+   * Optional, like `latest`: a store needs both for `history.latest`. Appends like `publish`, and makes the entry the value of its
+   * key, or removes that. Until it resolves, `latest` may have the earlier value; of two entries the one with the later id stays.
+   */
+  publishLatest?(group: string, payload: Uint8Array, keep: HistoryLimits, key: BackplaneKey): Promise<string>;
+  /** Optional. Resolves to the value of each key that has one, in any order. Rejects with BACKPLANE_UNAVAILABLE. */
+  latest?(group: string): Promise<readonly BackplaneEntry[]>;
 
   /**
    * Delivers every entry after the returned id, and none before it; `undefined` means from the beginning of the stream. After a

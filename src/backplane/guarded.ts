@@ -7,6 +7,7 @@ import type {
   Backplane,
   BackplaneEntry,
   BackplaneHistory,
+  BackplaneKey,
   BackplaneListener,
   BackplaneMember,
   BackplaneRecords,
@@ -25,6 +26,24 @@ export class GuardedBackplane {
 
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
     return asError(async () => toId("publish", await this.#inner.publish(group, payload, keep)));
+  }
+
+  /** True if the backplane keeps last values. */
+  get hasLatest(): boolean {
+    const { publishLatest, latest } = this.#inner;
+    return typeof publishLatest === "function" && typeof latest === "function";
+  }
+
+  publishLatest(group: string, payload: Uint8Array, keep: HistoryLimits, key: BackplaneKey): Promise<string> {
+    return asError(async () => toId("publishLatest", await this.#inner.publishLatest!(group, payload, keep, key)));
+  }
+
+  latest(group: string): Promise<readonly BackplaneEntry[]> {
+    return asError(async () => {
+      const entries: unknown = await this.#inner.latest!(group);
+      if (!Array.isArray(entries)) throw wrong("latest", entries);
+      return entries.map((entry) => toEntry("latest", entry));
+    });
   }
 
   subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import type {
   Backplane,
   BackplaneEntry,
   BackplaneHistory,
+  BackplaneKey,
   BackplaneListener,
   BackplaneMember,
   BackplaneRecords,
@@ -47,6 +48,8 @@ class MemoryBroker {
   readonly clock: Clock;
   readonly streams: Map<string, Stream> = new Map();
   readonly records: Map<string, Uint8Array> = new Map();
+  /** The last values of groups, by their keys: the key with the oldest value first. */
+  readonly values: Map<string, { readonly byKey: Map<string, BackplaneEntry>; untilMs: number }> = new Map();
   count = 0;
   #isDelivering = false;
   readonly #undelivered: Queue<{
@@ -69,6 +72,11 @@ class MemoryBroker {
       this.streams.set(group, stream);
     }
     return stream;
+  }
+
+  /** The id of the entry that is appended next. */
+  get nextId(): string {
+    return String(this.count + 1);
   }
 
   append(group: string, payload: Uint8Array, keep: HistoryLimits): string {
@@ -129,6 +137,28 @@ export class MemoryBackplane implements Backplane {
   async publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
     this.#checkOpen();
     return this.#broker.append(group, payload, keep);
+  }
+
+  async publishLatest(group: string, payload: Uint8Array, keep: HistoryLimits, of: BackplaneKey): Promise<string> {
+    this.#checkOpen();
+    const { values, clock } = this.#broker;
+    const { byKey } = values.get(group) ?? { byKey: new Map<string, BackplaneEntry>() };
+    values.set(group, { byKey, untilMs: clock.now() + of.ttlMs });
+    const entry = { id: this.#broker.nextId, payload: copied(payload) };
+    byKey.delete(of.key);
+    if (!of.isRemoved) byKey.set(of.key, entry);
+    while (byKey.size > of.maxKeys) byKey.delete([...byKey.keys()][0]!);
+    return this.#broker.append(group, payload, keep);
+  }
+
+  async latest(group: string): Promise<readonly BackplaneEntry[]> {
+    this.#checkOpen();
+    const { values, clock } = this.#broker;
+    const { byKey, untilMs } = values.get(group) ?? { byKey: new Map<string, BackplaneEntry>(), untilMs: 0 };
+    if (untilMs <= clock.now()) values.delete(group);
+    return untilMs <= clock.now()
+      ? []
+      : [...byKey.values()].map(({ id, payload }) => ({ id, payload: copied(payload) }));
   }
 
   async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {

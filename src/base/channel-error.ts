@@ -14,6 +14,7 @@ export type ErrorCode =
   | "BAD_HANDSHAKE"
   | "UNSUPPORTED_WEBSOCKET_VERSION"
   | "FORBIDDEN_ORIGIN"
+  | "IDENTITY_EXPIRED"
   | "FORBIDDEN_HOST"
   | "BAD_FRAME"
   | "BAD_UTF8"
@@ -24,6 +25,7 @@ export type ErrorCode =
   | "MESSAGE_TOO_BIG"
   | "TOO_MANY_FRAGMENTS"
   | "TOO_MANY_CONTROL_FRAMES"
+  | "RATE_EXCEEDED"
   | "BUFFER_OVERFLOW"
   | "RECEIVE_OVERFLOW"
   | "MESSAGE_TIMEOUT"
@@ -54,7 +56,11 @@ export type ErrorCode =
   | "REQUEST_CANCELLED"
   | "REPLY_TIMEOUT"
   | "TOO_MANY_REQUESTS"
-  | "REQUESTS_UNSUPPORTED";
+  | "REQUESTS_UNSUPPORTED"
+  | "SNAPSHOT_FAILED"
+  | "STREAM_BUSY"
+  | "STREAM_FAILED"
+  | "STREAM_LOST";
 
 export interface ErrorFacts {
   readonly message: string;

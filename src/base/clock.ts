@@ -18,6 +18,11 @@ export interface Clock {
   clearTimer(timer: Timer): void;
 }
 
+/** The date by `clock`, in milliseconds since the Unix epoch. */
+export function dateOf(clock: Clock): number {
+  return clock.date?.() ?? clock.now();
+}
+
 /** Longest delay of `setTimeout`: 24 days. It treats a longer one, and Infinity, as 1 ms. */
 export const MAX_TIMER_MS = 2_147_483_647;
 

@@ -18,6 +18,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   BAD_HANDSHAKE: { message: "malformed WebSocket handshake", status: 400 },
   UNSUPPORTED_WEBSOCKET_VERSION: { message: "only WebSocket version 13 is supported", status: 426 },
   FORBIDDEN_ORIGIN: { message: "this page may not connect here: see allowedOrigins", status: 403 },
+  IDENTITY_EXPIRED: { message: "the identity of this client has expired", status: 401, closeCode: 4401 },
   FORBIDDEN_HOST: { message: "this server does not answer for this host: see allowedHosts", status: 421 },
   BAD_FRAME: { message: "malformed WebSocket frame", closeCode: 1002 },
   BAD_UTF8: { message: "text is not valid UTF-8", closeCode: 1007 },
@@ -28,6 +29,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   MESSAGE_TOO_BIG: { message: "message exceeds maxMessageBytes", closeCode: 1009 },
   TOO_MANY_FRAGMENTS: { message: "message has more than maxFragments fragments, and they are tiny", closeCode: 1008 },
   TOO_MANY_CONTROL_FRAMES: { message: "more control frames than maxControlFramesPerSecond", closeCode: 1008 },
+  RATE_EXCEEDED: { message: "messages come faster than they may", closeCode: 1008 },
   BUFFER_OVERFLOW: { message: "unsent data exceeds maxBufferedBytes", closeCode: 1013 },
   RECEIVE_OVERFLOW: { message: "received data exceeds maxTotalReceivedBytes", status: 503, closeCode: 1013 },
   MESSAGE_TIMEOUT: { message: "message did not arrive in time", closeCode: 1008 },
@@ -61,6 +63,10 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   REPLY_TIMEOUT: { message: "no reply came within timeoutMs; the request may have been handled or not" },
   TOO_MANY_REQUESTS: { message: "too many requests wait for a reply" },
   REQUESTS_UNSUPPORTED: { message: "only a session carries requests, and both ends must take them" },
+  SNAPSHOT_FAILED: { message: "the snapshot of a group's member cannot be used" },
+  STREAM_BUSY: { message: "the group has a stream already: stop it first, or use another group" },
+  STREAM_FAILED: { message: "the source of the stream has failed" },
+  STREAM_LOST: { message: "messages of the stream are lost" },
 };
 
 registerErrorFacts(FACTS);

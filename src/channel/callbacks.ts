@@ -103,6 +103,11 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
     if (drain !== undefined) void guardCall(drain, this.channel, undefined, this, "drain");
   }
 
+  dropped(count: number): void {
+    const { dropped } = this.#handlers;
+    if (dropped !== undefined) void guardCall(dropped, count, this.channel, this, "dropped");
+  }
+
   /** The setup of a session whose client has lost another one: tells of that one, and then calls `open`. */
   openedAfter(info: LostSession): Handler<"open"> | undefined {
     const { lost, open } = this.#handlers;

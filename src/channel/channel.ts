@@ -3,6 +3,7 @@
 import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { ExpiryDate } from "./expiry.ts";
 import type { HandledRequest } from "./handled-request.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
@@ -27,6 +28,11 @@ export interface ChannelHandlers<In = Message, Out = SendData, Attachment = unkn
   pong?: ((data: Uint8Array, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** `bufferedAmount` has come back to zero. */
   drain?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /**
+   * So many messages of the client came faster than they may, and were dropped, since the last call (`onRateExceeded`). Called about
+   * once a second while there are any, and before `close`.
+   */
+  dropped?: ((count: number, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** The channel is closed. Runs once, after every other callback. */
   close?: ((status: CloseStatus, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /** Another callback threw, or a stream that was sent failed. Without this handler the server's `onError` is called. */
@@ -83,7 +89,7 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
 /** The names of `SessionHandlers`. Those of a plain channel are among them; `resumed` and `transport` never happen to one. */
 export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
   ...(["open", "message", "receive", "ping", "pong", "drain"] as const),
-  ...(["close", "error", "resumed", "transport", "save", "restored", "lost", "request"] as const),
+  ...(["close", "error", "resumed", "transport", "save", "restored", "lost", "request", "dropped"] as const),
 ];
 
 /** A channel with messages and an attachment of any type. */
@@ -110,6 +116,13 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   readonly transport: TransportKind;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
+  /**
+   * The date at which the identity of the client ends, in milliseconds since the Unix epoch; undefined if it does not end. From the
+   * option `expiresAt`; each carrier of a session brings a new one. Set it to let the channel live longer or end earlier: at
+   * the date, or half a second later, the channel is closed with 4401. Setting it throws BAD_OPTION for what is no date.
+   */
+  get expiresAt(): number | undefined;
+  set expiresAt(date: ExpiryDate | undefined);
   /** For frameworks whose handlers must return a Fetch `Response`: the answer is the channel's. */
   readonly response: Response;
   /**
@@ -192,6 +205,12 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
    * Returns a function that removes the handler.
    */
   onDrain(fn: (channel: Channel<In, Out, Attachment>) => unknown): () => void;
+
+  /**
+   * Sets the handler that is told how many messages were dropped because of their rate: see the handler `dropped`.
+   * Returns a function that removes the handler.
+   */
+  onDropped(fn: (count: number, channel: Channel<In, Out, Attachment>) => unknown): () => void;
 
   /** Iterates over messages: reading pauses while the loop is busy. Ends when the channel does. Throws HANDLER_EXISTS. */
   [Symbol.asyncIterator](): AsyncIterableIterator<In, undefined>;

@@ -5,6 +5,7 @@ import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Heartbeat } from "../transport/transport.ts";
 import type { AnyChannel } from "./channel.ts";
+import type { RateExceeded, RateSettings } from "./rate-gate.ts";
 
 /** The callback or the part of the library that failed. */
 export type ErrorSource =
@@ -16,6 +17,7 @@ export type ErrorSource =
   | "ping"
   | "pong"
   | "drain"
+  | "dropped"
   | "close"
   | "resumed"
   | "lost"
@@ -35,6 +37,8 @@ export interface ChannelSettings {
   readonly maxBufferedBytes: number;
   readonly onOverflow: OverflowPolicy;
   readonly heartbeat: Heartbeat;
+  /** Undefined if the rate of messages is not limited. */
+  readonly rates?: RateSettings | undefined;
 }
 
 /** Counts the messages of all channels so far. */
@@ -59,6 +63,10 @@ export interface ChannelContext {
   report(error: unknown, context: { readonly source: ErrorSource; readonly channel: AnyChannel }): void;
   /** A send found the channel full; the policy was applied. */
   channelOverflowed(channel: ServedChannel, policy: OverflowPolicy): void;
+  /** A message came faster than it may; the policy is applied next. */
+  rateExceeded(channel: ServedChannel, exceeded: RateExceeded): void;
+  /** A channel was closed because the identity of its client has ended. */
+  channelExpired(): void;
   /** The last callback of the channel has run. */
   channelEnded(channel: ServedChannel, status: CloseStatus): void;
 }

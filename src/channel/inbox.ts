@@ -8,6 +8,7 @@ import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { IncomingRequest } from "../transport/requests.ts";
 import type { Message } from "./channel.ts";
+import type { RateGate } from "./rate-gate.ts";
 
 /** Reading pauses when this many messages wait, or this many bytes. */
 const MAX_WAITING_MESSAGES = 64;
@@ -83,6 +84,8 @@ export class Inbox {
   /** Counts the bytes of memory that wait here. */
   readonly #budget: BufferBudget;
   readonly #owner: InboxOwner;
+  /** Undefined if the rate of messages is not limited. */
+  readonly gate: RateGate | undefined;
   #state: InboxState = STATES.held;
   /** True when the transport has ended: no more messages come. */
   #isComplete = false;
@@ -99,11 +102,12 @@ export class Inbox {
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
-  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner) {
+  constructor(receiver: Receiver, source: MessageSource, budget: BufferBudget, owner: InboxOwner, gate?: RateGate) {
     this.#receiver = receiver;
     this.#source = source;
     this.#budget = budget;
     this.#owner = owner;
+    this.gate = gate;
   }
 
   /** Bytes of memory that wait here. */
@@ -136,15 +140,31 @@ export class Inbox {
 
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
+    if (this.gate !== undefined && this.#isRefused(message, this.gate)) return;
+    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && this.#hasTurn(message)) this.#deliver(message);
     else this.#acceptLater(message);
   }
 
+  /** A request, in its order among the messages. It counts in the rates as a message does. */
   acceptRequest(request: IncomingRequest): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    const isFree = this.#state === STATES.ready || (this.#state === STATES.pulled && this.#pulls!.length > 0);
-    if (isFree && this.#waiting === undefined && !this.#isHeld) this.#owner.answer(request);
+    if (this.gate !== undefined && this.#isRefused(request.data, this.gate)) return;
+    const isReady = this.#state === STATES.ready || (this.#state === STATES.pulled && this.#pulls!.length > 0);
+    const isFree = isReady && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && this.#hasTurn(request.data)) this.#owner.answer(request);
     else this.#keep(request);
+  }
+
+  /** The turn of the first message that waits has come. */
+  turnCame(): void {
+    if (!this.isPulled) {
+      this.#drain();
+      return;
+    }
+    this.#answerPullsInTurn();
+    this.#resumeIfRoom();
+    this.#endIfDone();
   }
 
   /** The setup has settled: delivers the messages that were held. */
@@ -182,6 +202,8 @@ export class Inbox {
   /** No more messages come. */
   end(): void {
     this.#isComplete = true;
+    this.gate?.clientLeft();
+    this.#dropIfTooLate();
     this.#endIfDone();
   }
 
@@ -190,7 +212,7 @@ export class Inbox {
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
     this.#current = undefined;
-    const message = this.#isHeld ? undefined : this.#takeMessage();
+    const message = this.#takeMessage();
     if (message !== undefined) {
       this.#current = message;
       this.#source.messageTaken?.();
@@ -198,7 +220,8 @@ export class Inbox {
       return Promise.resolve({ done: false, value: message });
     }
     this.#endIfDone();
-    if (this.#isComplete || this.#isDiscarding()) return Promise.resolve(DONE);
+    const isLast = this.#isComplete && (this.#waiting === undefined || this.#isHeld);
+    if (isLast || this.#isDiscarding()) return Promise.resolve(DONE);
     return new Promise((resolve) => this.#pulls!.push(resolve));
   }
 
@@ -212,17 +235,43 @@ export class Inbox {
   }
 
   #drop(): void {
-    this.#waiting = undefined;
-    this.#hold(0);
+    this.#dropWaiting();
     this.#moveTo(this.#state.discard);
     this.#resumeIfRoom();
   }
 
+  #dropWaiting(): void {
+    this.#waiting = undefined;
+    this.#hold(0);
+    this.gate?.reset();
+  }
+
+  /** The client has left, and its messages come faster than they may: those whose turn is too far away are dropped. */
+  #dropIfTooLate(): void {
+    if (!this.#isComplete || this.gate?.isTooLate !== true) return;
+    const count = this.length;
+    this.#undelivered += count;
+    this.#dropWaiting();
+    this.gate.dropped += count;
+  }
+
+  #isRefused(message: Message, gate: RateGate): boolean {
+    // Counted first: what is refused is not acknowledged, also if the channel is closed for it.
+    this.#undelivered += 1;
+    if (gate.refuses(message)) return true;
+    this.#undelivered -= 1;
+    return false;
+  }
+
+  #hasTurn(message: Message): boolean {
+    return this.gate === undefined || this.gate.hasTurn(message);
+  }
+
   #acceptLater(message: Message): void {
-    const pull = this.#isHeld ? undefined : this.#pulls?.shift();
-    if (pull !== undefined) {
+    const isAwaited = this.#pulls !== undefined && this.#pulls.length > 0 && this.#waiting === undefined;
+    if (isAwaited && !this.#isHeld && this.#hasTurn(message)) {
       this.#current = message;
-      pull({ done: false, value: message });
+      this.#pulls!.shift()!({ done: false, value: message });
       return;
     }
     this.#keep(message);
@@ -237,6 +286,19 @@ export class Inbox {
     this.#source.pause?.();
   }
 
+  /** The next item, if it may be handed over now. */
+  #takeInTurn(): Item | undefined {
+    if (this.#isHeld) return undefined;
+    if (this.gate !== undefined) {
+      const first = this.#waiting?.at(0);
+      if (first !== undefined && !this.gate.hasTurn(dataOf(first))) {
+        this.#dropIfTooLate();
+        return undefined;
+      }
+    }
+    return this.#take();
+  }
+
   #take(): Item | undefined {
     const item = this.#waiting?.shift();
     if (item === undefined) return undefined;
@@ -247,7 +309,7 @@ export class Inbox {
 
   /** The next message, for a loop. The requests before it have their turn. */
   #takeMessage(): Message | undefined {
-    for (let item = this.#take(); item !== undefined; item = this.#take()) {
+    for (let item = this.#takeInTurn(); item !== undefined; item = this.#takeInTurn()) {
       if (!(item instanceof IncomingRequest)) return item;
       this.#owner.answer(item);
       this.#source.messageTaken?.();
@@ -261,8 +323,8 @@ export class Inbox {
   }
 
   #drain(): void {
-    while (this.#state === STATES.ready && !this.#isHeld) {
-      const item = this.#take();
+    while (this.#state === STATES.ready) {
+      const item = this.#takeInTurn();
       if (item === undefined) break;
       if (item instanceof IncomingRequest) this.#owner.answer(item);
       else this.#deliver(item);
@@ -288,6 +350,10 @@ export class Inbox {
   /** A loop has begun to pull while a receiver's promise was pending. */
   #turnToPulls(): void {
     this.#moveTo(this.#state.pull);
+    this.#answerPullsInTurn();
+  }
+
+  #answerPullsInTurn(): void {
     while (this.#pulls!.length > 0) {
       const message = this.#takeMessage();
       if (message === undefined) return;
@@ -330,5 +396,9 @@ export class Inbox {
 }
 
 function sizeOf(item: Item): number {
-  return heldBytes(item instanceof IncomingRequest ? item.data : item);
+  return heldBytes(dataOf(item));
+}
+
+function dataOf(item: Item): Message {
+  return item instanceof IncomingRequest ? item.data : item;
 }

@@ -8,6 +8,7 @@ import { encodeClosePayload } from "../codec/ws-message.ts";
 import { checkRequestOptions, type RequestOptions } from "../protocol/asked-requests.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import { checkExpiry, type ExpiryDate } from "./expiry.ts";
 import { bodyOf } from "./requests.ts";
 import { positionOf, type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import type { TransportChannel } from "./transport-channel.ts";
@@ -49,6 +50,15 @@ export class PublicChannel implements Channel {
 
   get bufferedAmount(): number {
     return this.#channel.bufferedAmount;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#channel.expiresAt;
+  }
+
+  set expiresAt(date: ExpiryDate | undefined) {
+    if (date !== undefined) checkExpiry("expiresAt", date);
+    this.#channel.expiresAt = date === undefined ? undefined : Number(date);
   }
 
   get response(): Response {
@@ -116,6 +126,10 @@ export class PublicChannel implements Channel {
 
   onDrain(fn: NonNullable<ChannelHandlers["drain"]>): () => void {
     return this.#channel.callbacks.set("drain", fn);
+  }
+
+  onDropped(fn: NonNullable<ChannelHandlers["dropped"]>): () => void {
+    return this.#channel.callbacks.set("dropped", fn);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<Message, undefined> {

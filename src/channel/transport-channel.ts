@@ -2,6 +2,7 @@
 // reports the end once, last. Applications hold its `publicChannel`.
 // Long because sending, receiving and the end share one state.
 
+import { dateOf } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
@@ -19,6 +20,7 @@ import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { type ChannelState, hasEnded, isClosed, isOpen, isSettingUp, STATES } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
+import { EXPIRED, EXPIRED_REASON } from "./expiry.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
 import { nextId } from "./ids.ts";
@@ -29,6 +31,7 @@ import type { Membership, MembershipHolder } from "./membership.ts";
 import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
+import { type RateExceeded, RateGate, type RateGateOwner } from "./rate-gate.ts";
 import { ChannelRequests, type RequestsOwner } from "./requests.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
@@ -41,6 +44,7 @@ export class TransportChannel
     InboxOwner,
     OutboxOwner,
     RequestsOwner,
+    RateGateOwner,
     MembershipHolder,
     IndexedItem,
     MemoryHolder,
@@ -63,6 +67,7 @@ export class TransportChannel
   /** Made for the first request of either end. */
   #requests: ChannelRequests | undefined;
   #drainWaiters: (() => void)[] | undefined;
+  #expiresAt: number | undefined;
   #id: string | undefined;
   #response: Response | undefined;
   #abort: AbortController | undefined;
@@ -120,6 +125,16 @@ export class TransportChannel
 
   get undeliveredMessages(): number {
     return this.#inbox?.undelivered ?? 0;
+  }
+
+  /** The date at which the identity of the client ends, in milliseconds since the Unix epoch; undefined: never. */
+  get expiresAt(): number | undefined {
+    return this.#expiresAt;
+  }
+
+  set expiresAt(date: number | undefined) {
+    this.#expiresAt = date === Number.POSITIVE_INFINITY ? undefined : date;
+    this.#transport.expiryChanged?.(this.#expiresAt);
   }
 
   get response(): Response {
@@ -378,8 +393,23 @@ export class TransportChannel
     this.callbacks.report(new ChannelError("RECEIVE_OVERFLOW"), "message");
   }
 
+  /** Closes the channel if the identity of its client has ended. A request that has no answer yet is refused. */
+  expireIfDue(): void {
+    if (this.#expiresAt === undefined || dateOf(this.#context.clock) < this.#expiresAt) return;
+    // A stream that is being sent, even as the last message, might never end.
+    const isSending = this.#outbox?.isBusy === true;
+    if (!isSending && !isOpen(this.#state)) return;
+    this.#context.channelExpired();
+    const end = closeStatus("server", EXPIRED, EXPIRED_REASON);
+    if (this.#refuse(failureOf(new ChannelError("IDENTITY_EXPIRED")), end)) return;
+    if (isSending) this.#fail(EXPIRED, EXPIRED_REASON);
+    else this.close(EXPIRED, EXPIRED_REASON);
+  }
+
   /** Called about once a second, by the server's clock. */
   tick(now: number): void {
+    this.#tellDropped();
+    this.expireIfDue();
     if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
   }
 
@@ -411,6 +441,17 @@ export class TransportChannel
 
   answer(request: IncomingRequest): void {
     this.#ensureRequests()!.answer(request);
+  }
+
+  turnCame(): void {
+    this.#inbox!.turnCame();
+  }
+
+  /** A message came faster than it may. One that waits is not lost; the others are, and the application is told. */
+  rateExceeded(exceeded: RateExceeded): void {
+    this.#context.rateExceeded(this, exceeded);
+    const { policy, limit, most } = exceeded;
+    if (policy === "close") this.#fail(1008, new ChannelError("RATE_EXCEEDED", `${limit} is ${most}`).message);
   }
 
   get unreadMemory(): number {
@@ -490,9 +531,9 @@ export class TransportChannel
   }
 
   /** Answers a request that has no answer yet, and ends the channel. False if no request waits for one. Never throws. */
-  #refuse(answer: SendInit): boolean {
+  #refuse(answer: SendInit, end?: CloseStatus): boolean {
     try {
-      if (this.#transport.refuse?.(toSendable(answer).message) !== true) return false;
+      if (this.#transport.refuse?.(toSendable(answer).message, end) !== true) return false;
       this.#closing();
     } catch (error) {
       // The channel's own headers cannot be sent, so the client gets no response.
@@ -562,7 +603,9 @@ export class TransportChannel
 
   #ensureInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
-    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this);
+    const { rates } = this.#settings;
+    const gate = rates === undefined ? undefined : new RateGate(rates, this.#context.clock, this);
+    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this, gate);
     if (!isSettingUp(this.#state)) this.#inbox.release();
     if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;
@@ -576,9 +619,19 @@ export class TransportChannel
   #tellEnd(): void {
     if (!this.#moveTo(this.#state.tellEnd)) return;
     this.memberships?.channelEnded();
+    this.#tellDropped();
     this.callbacks.close(this.#status!);
     this.#moveTo(this.#state.endTold);
     this.#context.channelEnded(this, this.#status!);
+  }
+
+  /** Called about once a second, and before the end, so that a flood costs the application little. Waits for the setup. */
+  #tellDropped(): void {
+    const gate = this.#inbox?.gate;
+    if (gate === undefined || gate.dropped === 0 || isSettingUp(this.#state)) return;
+    const count = gate.dropped;
+    gate.dropped = 0;
+    this.callbacks.dropped(count);
   }
 
   #resolveDrained(): void {

@@ -25,20 +25,27 @@ import {
  * waiting    no carrier; the next attempt starts when a timer fires
  * trying     candidates were started, and none of them has brought an `open`
  * open       a carrier has the session
- * probing    a carrier has the session, and a candidate is tried beside it: a better one, or one of its own kind to see
- *            whether the network has changed
+ * probing    a carrier has the session, and a candidate is tried beside it: see `Purpose`
  * replaced   the carrier has ended because, it seems, a candidate has taken the session; the candidate's `open` is due
  * finishing  stopped; the last carrier sends the remaining records
  * ended      stopped; nothing runs any more
  */
 type State = "waiting" | "trying" | "open" | "probing" | "replaced" | "finishing" | "ended";
 
+/**
+ * connect  there is no carrier
+ * upgrade  a better kind may work by now
+ * check    to see by one of its own kind whether the network has changed, and the carrier still lives
+ * renew    the identity of the client is about to end: a request has another one
+ */
+type Purpose = "connect" | "upgrade" | "check" | "renew";
+
 /** Every legal move. Others are not made: callbacks of the owner may stop the selector in the middle of one. */
 const MOVES: Readonly<Record<State, readonly State[]>> = {
   waiting: ["waiting", "trying", "ended"],
   trying: ["trying", "waiting", "open", "ended"],
   open: ["probing", "waiting", "finishing"],
-  probing: ["open", "replaced", "trying", "waiting", "finishing"],
+  probing: ["probing", "open", "replaced", "trying", "waiting", "finishing"],
   replaced: ["open", "trying", "waiting", "ended"],
   finishing: ["ended"],
   ended: [],
@@ -74,6 +81,8 @@ export interface CarrierSelector {
   restart(retryAfterMs: number): void;
   /** The network has changed, or the page may have slept: checks at once that the current carrier lives, or starts one. */
   check(event: PageEvent): void;
+  /** Replaces the current carrier by another of its kind, whose request asks the application for its headers and params again. */
+  renew(): void;
   /**
    * Ends all carriers; the current one first sends the remaining records, and then `onFinish` is called. Returns true if there
    * is a current one.
@@ -100,6 +109,7 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
   const candidates: Set<Carrier> = new Set();
   /** Index in `kinds` of the candidate that was started last. */
   let candidatePreference = 0;
+  let candidatePurpose: Purpose = "connect";
   let candidateStartedAt = 0;
   /** The ends of the candidates since the last attempt began. */
   let failures: string[] = [];
@@ -112,6 +122,7 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
   /** In the state `replaced`: the end of the carrier, which the owner learns if the candidate fails. */
   let replacedEnd: CarrierEnd | undefined;
   let upgrades = 0;
+  let upgradeAt = 0;
   /** Consecutive WebSockets that were given up because they were silent, without a message in between. */
   let silences = 0;
   let openedAt = 0;
@@ -139,9 +150,10 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
   }
 
   /** Starts a candidate; beside the current carrier, it takes the session over when its `open` arrives. */
-  function attempt(preference: number): void {
+  function attempt(preference: number, purpose: Purpose = "connect"): void {
     if (!move(currentCarrier() ? "probing" : "trying")) return;
     candidatePreference = preference;
+    candidatePurpose = purpose;
     candidateStartedAt = owner.now();
     // The last request with a token gets the session and ends those before it. If several were under way, a proxy that holds
     // a stream back until its end could deliver the `open` of a stream that is over already, and that stream would be chosen.
@@ -157,7 +169,7 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
         current?.hold?.();
         const isLast = preference === kinds.length - 1;
         if (!current && !isLast) setTimer(OPEN_MS, () => attempt(preference + 1));
-        else setTimer(current ? OPEN_MS : ATTEMPT_MS, giveUp);
+        else setTimer(current && purpose !== "renew" ? OPEN_MS : ATTEMPT_MS, giveUp);
       },
       onAlive: () => {
         if (carrier === currentCarrier()) hear();
@@ -204,7 +216,8 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
         preferred = (preferred + 1) % kinds.length;
       }
       if (end.error === undefined && (isUseless || isOdd(end))) failures.push(failure);
-      if (isTrying && end.status === undefined && (end.code ?? REPLACED) === REPLACED) {
+      // A parked poll is answered with 409, PROTOCOL.md, "Resuming a session", 2.
+      if (isTrying && (end.status ?? 409) === 409 && (end.code ?? REPLACED) === REPLACED) {
         move("replaced");
         replacedEnd = end;
         return;
@@ -230,7 +243,7 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
       current.release?.();
       failures = [];
       // A candidate of the same kind was to show whether the current carrier lives. Anything heard since then shows it too.
-      const isSilent = candidatePreference === preferred && heardAt < candidateStartedAt;
+      const isSilent = candidatePurpose === "check" && heardAt < candidateStartedAt;
       if (isSilent) fail({ what: "silent" });
       else upgradeLater();
     } else if (candidates.size === 0) {
@@ -267,16 +280,19 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
   function noteWork(): boolean {
     const isStable = owner.now() - openedAt >= STABLE_MS;
     const hasWorked = isStable && (isProven || owner.session.bufferedAmount === 0);
-    if (hasWorked) attempts = upgrades = 0;
+    if (hasWorked) attempts = 0;
+    if (hasWorked && candidatePurpose !== "renew") upgrades = 0;
     return hasWorked;
   }
 
   function upgradeLater(): void {
+    const isRenewal = candidatePurpose === "renew";
+    candidatePurpose = "connect";
     if (preferred === 0) return;
+    // Renewals, which may be frequent, neither put an upgrade off nor bring it forward.
+    if (!isRenewal) upgradeAt = owner.now() + Math.min(UPGRADE_MS * 2 ** upgrades++, MAX_UPGRADE_MS);
     // From the least preferred kind, both better ones are tried in turn.
-    const preference = upgrades % 2 === 0 ? 0 : preferred - 1;
-    const delayMs = Math.min(UPGRADE_MS * 2 ** upgrades++, MAX_UPGRADE_MS);
-    setTimer(delayMs, () => attempt(preference));
+    setTimer(Math.max(upgradeAt - owner.now(), 0), () => attempt(upgrades % 2 ? 0 : preferred - 1, "upgrade"));
   }
 
   /** Each `heartbeatMs`: sends a sign of life, and checks when the last one has come. */
@@ -345,7 +361,7 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
       const isTrying = candidates.size > 0;
       const hasChanged = event !== "awake";
       if (currentCarrier()) {
-        if (!isTrying && (hasChanged || silenceMs() >= heartbeatMs)) attempt(preferred);
+        if (!isTrying && (hasChanged || silenceMs() >= heartbeatMs)) attempt(preferred, "check");
       } else if (!isTrying || hasChanged) {
         reportReplaced();
         clear();
@@ -355,6 +371,9 @@ export function selectCarriers(kinds: readonly CarrierKind[], origin: string, ow
         // A browser ends the attempts of a page that it freezes: if this one fails, the next does not wait.
         attempts = 0;
       }
+    },
+    renew() {
+      if (currentCarrier()) attempt(preferred, "renew");
     },
     stop(by = "client") {
       const current = currentCarrier();

@@ -19,6 +19,8 @@ export type KeptRecord = ClientNumberedRecord & {
 export class ClientSession extends Session<KeptRecord> {
   /** Number of `for await` loops that are behind. While there is one, nothing new is acknowledged. */
   holders = 0;
+  /** Nothing after this number is acknowledged: other tabs do not have it yet. */
+  shared: number = Number.POSITIVE_INFINITY;
   /** The session's secret; undefined until the first `open`. */
   token: string | undefined;
   /** The ids up to which everything of a group has arrived, by the group's name; the one that changed last is last. */
@@ -34,11 +36,15 @@ export class ClientSession extends Session<KeptRecord> {
 
   /** The value of a request's `after`. */
   get ackNumber(): number {
-    return this.holders > 0 ? this.acked : this.received;
+    return this.holders > 0 ? this.acked : Math.min(this.received, this.shared);
   }
 
   override get hasAck(): boolean {
-    return this.holders <= 0 && super.hasAck;
+    return this.holders <= 0 && this.hasAckFor(this.ackNumber);
+  }
+
+  override get isAckDue(): boolean {
+    return this.isAckDueFor(this.ackNumber);
   }
 
   override takeAck(): number {

@@ -5,6 +5,7 @@ import type { BackoffOptions } from "./backoff.ts";
 import type { CarrierKind } from "./carrier.ts";
 import type { EndpointOptions } from "./endpoint.ts";
 import type { Environment } from "./environment.ts";
+import type { Sharing } from "./sharing.ts";
 
 /** Text as a string, binary as bytes. */
 export type Message = string | Uint8Array;
@@ -71,6 +72,11 @@ export interface ConnectOptions extends EndpointOptions {
   readonly debug?: boolean | ((line: string) => void) | undefined;
   /** `requests()`: the connection has `request` and `onRequest` then. @default none, and they are no part of the page */
   readonly requests?: Requests | undefined;
+  /**
+   * One connection for all tabs of a browser: `tabs({ user })` of `unichannel/tabs`. @default each connection has a session of
+   * its own
+   */
+  readonly share?: Sharing | undefined;
   /** Time and chance, for tests. */
   readonly environment?: Environment | undefined;
 }

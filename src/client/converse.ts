@@ -13,10 +13,12 @@ import { endpointOf } from "./endpoint.ts";
 import { platform, timersOf } from "./environment.ts";
 import { events as connectionEvents } from "./events.ts";
 import { iterate } from "./iterate.ts";
+import { MAX_BUFFERED_BYTES } from "./limits.ts";
 import type { AnyCodec } from "./messages.ts";
 import { TRANSPORTS } from "./options.ts";
 import { acknowledge, hold, receive } from "./receiving.ts";
 import { acknowledged, send, settleDrained } from "./sending.ts";
+import type { SharingOwner } from "./sharing.ts";
 import { carrierEnded, open, startCarrier } from "./taking-up.ts";
 
 export function converse(
@@ -35,9 +37,12 @@ export function converse(
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
   const session = new (options.requests?.Session ?? ClientSession)(() => conversation as never) as ClientSession;
-  const selector = selectCarriers(kinds, endpoint.origin, {
+  const owner: SharingOwner = {
     ...time,
     session,
+    log,
+    onError: (error) => events.error.tell(error),
+    maxBufferedBytes: options.maxBufferedBytes ?? MAX_BUFFERED_BYTES,
     start: (kind, listener) => startCarrier(conversation, kind, listener),
     onRecord(carrier, record) {
       if (record.type === "open") open(conversation, carrier, record);
@@ -58,9 +63,13 @@ export function converse(
       events.fail(text, new AggregateError(failures, text));
     },
     onFinish: () => finish(conversation),
-  });
+  };
+  const selector = options.share
+    ? options.share.select(kinds, endpoint, owner)
+    : selectCarriers(kinds, endpoint.origin, owner);
   const conversation: Conversation = {
     ...time,
+    random: () => environment.random(),
     endpoint,
     session,
     selector,
@@ -106,7 +115,7 @@ export function converse(
     get bufferedAmount() {
       return session.bufferedAmount;
     },
-    send: (value) => send(conversation, value, options.maxBufferedBytes),
+    send: (value) => send(conversation, value, owner.maxBufferedBytes),
     close: (code, reason) => close(conversation, code, reason),
     drained() {
       const promise = conversation.drains.wait();

@@ -46,6 +46,7 @@ function end(conversation: Conversation, status: Omit<ConnectionClose, "unacknow
   conversation.events.end({ ...status, ...(values.length > 0 && { unacknowledged: values }) });
   conversation.log(`closed by the ${status.by}: ${status.code} ${status.reason}`);
   conversation.session.holders = 0;
+  conversation.cancelRenewal?.();
   conversation.cancelTimer?.();
 }
 

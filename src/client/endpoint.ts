@@ -46,6 +46,8 @@ export interface Endpoint {
   readonly WebSocket: WebSocketConstructor | undefined;
   /** Connections to one origin share the kind of carrier that was selected last. */
   readonly origin: string;
+  /** The URL and those `params` that are no function: connections with another key share no session. */
+  readonly key: string;
   /**
    * Returns the URL and the headers of one request. `query` is called last, after the application's functions. Throws
    * BAD_OPTION if one of those throws.
@@ -76,14 +78,17 @@ export function endpointOf(location: string | URL, options: EndpointOptions): En
     return { url, headers };
   }
 
+  let key: string;
   try {
     // The results of functions are checked at each request.
-    compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
+    const { url } = compose(typeof params === "function" ? {} : params, typeof headers === "function" ? {} : headers);
+    key = url.href;
   } catch (cause) {
     throw refused(cause);
   }
   return {
     options,
+    key,
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
     origin: base.origin,
     async request(query) {

@@ -65,10 +65,12 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
         !("park" in mode) && session.received + session.acknowledged <= before && link.now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
       if (idlePolls > IDLE_POLLS) return onEnd({ status: 200, what: "polls end at once, with nothing" });
-      while ((isHeld || session.holders > 0) && !isOver) {
+      while ((isHeld || session.holders > 0 || session.ackNumber < session.received) && !isOver) {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
       }
+      // A carrier that ends while its next poll waits sends none: it would take the session from the carrier that follows.
+      if (isOver) return;
     }
   }
 

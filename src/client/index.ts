@@ -28,6 +28,14 @@ export {
 } from "../codec/message-codec.ts";
 export type { RequestOptions, RequestSignal } from "../protocol/asked-requests.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
+export type {
+  StreamBegin,
+  StreamEnd,
+  StreamMessage,
+  StreamOutcome,
+  StreamParts,
+  StreamText,
+} from "../protocol/stream-message.ts";
 export type { BackoffOptions } from "./backoff.ts";
 export type { CarrierKind } from "./carrier.ts";
 export { connect, type WithRequests } from "./connect.ts";
@@ -45,3 +53,4 @@ export type { EndpointOptions, Given, WebSocketConstructor } from "./endpoint.ts
 export type { Environment, PageEvent } from "./environment.ts";
 export { type HandledRequest, type RequestConnection, type RequestsOptions, requests } from "./requests.ts";
 export { ResumableWebSocket } from "./resumable-web-socket.ts";
+export { StreamView, type StreamViewState } from "./stream-view.ts";

@@ -13,6 +13,9 @@ export const LINGER_MS = 10_000;
 /** A carrier that lived for less did not work, and the next one waits; a session that lived for less was lost at once. */
 export const STABLE_MS = 5000;
 
+/** The shortest time between two renewals of an identity. */
+export const RENEW_MS = 1000;
+
 /** Silence of a candidate after which the next kind of carrier is tried. */
 export const OPEN_MS = 2500;
 /** How long the last kind may take: the network may be slow. */

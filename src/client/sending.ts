@@ -4,15 +4,10 @@ import { ChannelError } from "../base/channel-error.ts";
 import type { OpenRecord } from "../codec/session-record.ts";
 import type { KeptRecord } from "./client-session.ts";
 import type { Conversation } from "./conversation.ts";
-import { MAX_BUFFERED_BYTES } from "./limits.ts";
 import { toMessage } from "./messages.ts";
 
 /** The contract of `Connection.send`. */
-export function send(
-  conversation: Conversation,
-  value: unknown,
-  maxBufferedBytes: number = MAX_BUFFERED_BYTES,
-): boolean {
+export function send(conversation: Conversation, value: unknown, maxBufferedBytes: number): boolean {
   const data = toMessage(conversation.codec, value);
   if (conversation.events.ending || conversation.session.bufferedAmount >= maxBufferedBytes) return false;
   const record: KeptRecord = { type: "message", data, value };

@@ -4,10 +4,11 @@ import type { OpenRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
 import { fatalCode, REPLACED } from "./carrier-end.ts";
+import type { ClientSession } from "./client-session.ts";
 import type { Conversation } from "./conversation.ts";
 import { endedByServer } from "./ending.ts";
 import { startHttp } from "./http-carrier.ts";
-import { STABLE_MS } from "./limits.ts";
+import { RENEW_MS, STABLE_MS } from "./limits.ts";
 import { acknowledged, refuse, renew } from "./sending.ts";
 import { startWebSocket } from "./websocket-carrier.ts";
 
@@ -37,10 +38,8 @@ export function startCarrier(conversation: Conversation, kind: CarrierKind, even
 export function open(conversation: Conversation, carrier: Carrier, record: OpenRecord): void {
   const isSame = carrier === conversation.carrier;
   conversation.carrier = carrier;
-  const isResumed =
-    record.resumed &&
-    record.session === conversation.session.token &&
-    record.first <= conversation.session.received + 1;
+  renewLater(conversation, conversation.now() + record.expiresInMs!);
+  const isResumed = continues(conversation.session, record);
   conversation.session.continueAt(record.first, record);
   if (isResumed && acknowledged(conversation, record.received) && isSame) carrier.flush();
   // The next poll of the carrier that has the session.
@@ -63,6 +62,26 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
   conversation.events.move("open");
   if (conversation.events.state === "open")
     conversation.events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
+}
+
+/**
+ * The server ends the session at `endsAt`, unless another request shows an identity that ends later: one is sent when 10 to 20 % of
+ * the time are left, at random, so that not all clients come at once; and again, if that fails or changes nothing. NaN: it does not end.
+ */
+function renewLater(conversation: Conversation, endsAt: number): void {
+  const leftMs = endsAt - conversation.now();
+  const delayMs = Math.max(leftMs * (0.8 + conversation.random() / 10), RENEW_MS);
+  conversation.cancelRenewal?.();
+  if (!(delayMs < leftMs) || conversation.events.ending) return;
+  conversation.cancelRenewal = conversation.after(delayMs, () => {
+    renewLater(conversation, endsAt);
+    conversation.selector.renew();
+  });
+}
+
+/** Returns true if the server goes on with the session, and with the same numbers. */
+export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
+  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
 }
 
 /** Called while a carrier has the session: one that has lived for a while was not lost at once. */

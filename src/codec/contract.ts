@@ -55,16 +55,16 @@ type ReplyReceived<Side extends ContractSide> = {
   [Name in Names<RequestsOf<Side>>]: ReplyMessage<Name, OutputOf<RequestsOf<Side>[Name]["output"]>>;
 }[Names<RequestsOf<Side>>];
 
-/** The messages that an end receives: `Incoming` is what the other end may send, `Outgoing` what this one may send. */
-export type ContractReceived<Incoming extends ContractSide, Outgoing extends ContractSide> =
-  | EventReceived<Incoming>
-  | RequestReceived<Incoming>
-  | ReplyReceived<Outgoing>;
+/** The messages that an end receives: `In` is what the other end may send, `Out` what this one may send. */
+export type ContractReceived<In extends ContractSide, Out extends ContractSide> =
+  | EventReceived<In>
+  | RequestReceived<In>
+  | ReplyReceived<Out>;
 /** The messages that an end sends. */
-export type ContractSent<Incoming extends ContractSide, Outgoing extends ContractSide> =
-  | EventSent<Outgoing>
-  | RequestSent<Outgoing>
-  | ReplySent<Incoming>;
+export type ContractSent<In extends ContractSide, Out extends ContractSide> =
+  | EventSent<Out>
+  | RequestSent<Out>
+  | ReplySent<In>;
 
 /** The part of a channel or connection that is used. `Options` are those of its `request`. */
 export interface ContractChannel<In, Out, Options> {
@@ -87,35 +87,35 @@ export type RequestHandlers<Side extends ContractSide, Rest extends unknown[]> =
 };
 
 /** One end of a contract. */
-export interface ContractEnd<Incoming extends ContractSide, Outgoing extends ContractSide> {
+export interface ContractEnd<In extends ContractSide, Out extends ContractSide> {
   /** The codec of this end, for the options of `openSession`, `createChannelStore` and `connect`. */
-  readonly codec: MessageCodec<ContractReceived<Incoming, Outgoing>, ContractSent<Incoming, Outgoing>>;
+  readonly codec: MessageCodec<ContractReceived<In, Out>, ContractSent<In, Out>>;
   /** An event as a message, for `publish` and `broadcast`. */
-  event<Name extends Names<EventsOf<Outgoing>>>(
+  event<Name extends Names<EventsOf<Out>>>(
     name: Name,
-    data: InputOf<EventsOf<Outgoing>[Name]>,
-  ): EventMessage<Name, InputOf<EventsOf<Outgoing>[Name]>>;
+    data: InputOf<EventsOf<Out>[Name]>,
+  ): EventMessage<Name, InputOf<EventsOf<Out>[Name]>>;
   /** Sends an event: what `send` of the channel returns and throws. */
-  send<Name extends Names<EventsOf<Outgoing>>>(
-    to: ContractChannel<unknown, ContractSent<Incoming, Outgoing>, never>,
+  send<Name extends Names<EventsOf<Out>>>(
+    to: ContractChannel<unknown, ContractSent<In, Out>, never>,
     name: Name,
-    data: InputOf<EventsOf<Outgoing>[Name]>,
+    data: InputOf<EventsOf<Out>[Name]>,
   ): boolean;
   /** Sends a request and resolves with the data of its reply: what `request` of the channel rejects with. */
-  request<Name extends Names<RequestsOf<Outgoing>>, Options>(
-    to: ContractChannel<unknown, ContractSent<Incoming, Outgoing>, Options>,
+  request<Name extends Names<RequestsOf<Out>>, Options>(
+    to: ContractChannel<unknown, ContractSent<In, Out>, Options>,
     name: Name,
-    data: InputOf<RequestsOf<Outgoing>[Name]["input"]>,
+    data: InputOf<RequestsOf<Out>[Name]["input"]>,
     options?: Options,
-  ): Promise<OutputOf<RequestsOf<Outgoing>[Name]["output"]>>;
+  ): Promise<OutputOf<RequestsOf<Out>[Name]["output"]>>;
   /** Makes the handler of messages (`message`, `onMessage`) of handlers of events. Events without a handler are dropped. */
   onEvents<Rest extends unknown[]>(
-    handlers: EventHandlers<Incoming, Rest>,
-  ): (message: ContractReceived<Incoming, Outgoing>, ...rest: Rest) => unknown;
+    handlers: EventHandlers<In, Rest>,
+  ): (message: ContractReceived<In, Out>, ...rest: Rest) => unknown;
   /** Makes the handler of requests (`request`, `onRequest`) of handlers for each of them. */
   onRequests<Rest extends unknown[]>(
-    handlers: RequestHandlers<Incoming, Rest>,
-  ): (message: ContractReceived<Incoming, Outgoing>, ...rest: Rest) => Promise<ContractSent<Incoming, Outgoing>>;
+    handlers: RequestHandlers<In, Rest>,
+  ): (message: ContractReceived<In, Out>, ...rest: Rest) => Promise<ContractSent<In, Out>>;
 }
 
 /** Both ends of a contract. */

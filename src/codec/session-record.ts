@@ -22,6 +22,8 @@ export interface OpenRecord {
   readonly first: number;
   readonly heartbeatMs: number;
   readonly resumeMs: number;
+  /** Time until the identity of the client ends, if it does: the client renews it before. */
+  readonly expiresInMs?: number | undefined;
   /** True if the server waits for the cursors of the client, in `since` records. */
   readonly since?: boolean | undefined;
   /** The most requests of the client that may be without a reply. Undefined: the server takes none. */
@@ -220,7 +222,8 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
   if (type === "message" || type === "request") return { type, data };
   if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
-    const { session, resumed, received, first, heartbeatMs, resumeMs, version, since, requests } = parse(data);
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version, ...more } = parse(data);
+    const { expiresInMs, since, requests } = more;
     if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
@@ -230,6 +233,7 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       first: count(first),
       heartbeatMs: duration(heartbeatMs, 25_000),
       resumeMs: duration(resumeMs, 60_000),
+      ...(isDuration(expiresInMs) && { expiresInMs }),
       ...(since === true && { since }),
       ...(requests !== undefined && { requests: count(requests) }),
     };
@@ -279,7 +283,11 @@ function parse(json: string): Readonly<Record<string, unknown>> {
 
 /** Returns `otherwise` if the value is not a duration (JSON has null for Infinity and NaN). */
 function duration(value: unknown, otherwise: number): number {
-  return typeof value === "number" && value > 0 ? value : otherwise;
+  return isDuration(value) ? value : otherwise;
+}
+
+function isDuration(value: unknown): value is number {
+  return typeof value === "number" && value > 0;
 }
 
 function count(value: unknown): number {

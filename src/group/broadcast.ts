@@ -5,8 +5,9 @@ import { callSync } from "../base/guard.ts";
 import { prepare, type SendData } from "../channel/send-data.ts";
 import { discardBody } from "../channel/source.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import type { Broadcast, GroupMember } from "./channel-store.ts";
+import type { Broadcast } from "./channel-store.ts";
 import { broadcastAnswer } from "./due-polls.ts";
+import type { GroupMember } from "./group-member.ts";
 import { type Member, PollState } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage, toSendData } from "./message.ts";
 

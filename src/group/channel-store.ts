@@ -1,25 +1,30 @@
 // The contract of a store of groups: members, and the messages that all of them receive. It has the three verbs of the seed,
 // and history, delivery to every process, and presence. `group-store.ts` implements it.
+// Long because each of its members has its contract here.
 
 import type { Backplane, HistoryLimits } from "../backplane/backplane.ts";
 import type { Clock } from "../base/clock.ts";
-import type { AnyChannel, Channel } from "../channel/channel.ts";
+import type { AnyChannel } from "../channel/channel.ts";
 import type { PreparedMessage } from "../channel/prepared-message.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { MemberFields } from "./control.ts";
+import type { GroupMember, Publishable } from "./group-member.ts";
+import type { KeyOf } from "./latest-key.ts";
 import type { HistoryMessage } from "./message.ts";
-
-/** An object that is not a promise. The union allows both an interface and a literal with any names. */
-type NoPromise = (object & { readonly then?: never }) | { readonly [name: string]: unknown; readonly then?: never };
+import type { PartSource, PublishStreamOptions, StreamResult } from "./published/publish-stream.ts";
+import type { MakeSnapshot } from "./state-source.ts";
 
 /**
- * The values that a store without a codec publishes: any value that JSON can express, text, bytes, and the results of `json`,
- * `event` and `prepare`. A promise must be awaited first.
+ * The parts that a store publishes: text, bytes of UTF-8 text and JSON values; with a codec those of the stream messages among its
+ * values.
  */
-export type Publishable = string | number | boolean | null | NoPromise;
+export type PartOf<Out> = Publishable extends Out ? Publishable : PartOfMessage<Out>;
 
-/** A channel as a member of a group. With a codec, it sends the values that the store publishes. */
-export type GroupMember<Out = Publishable> = Publishable extends Out ? Channel : Channel<unknown, Out>;
+type PartOfMessage<Message> = Message extends { readonly stream: string; readonly text: string }
+  ? string | Uint8Array
+  : Message extends { readonly stream: string; readonly parts: readonly (infer Part)[] }
+    ? Part
+    : never;
 
 /** Data for all members, or a function that makes it for each member and may return `undefined` to send that member nothing. */
 export type Broadcast<Attachment, Out = Publishable> =
@@ -48,6 +53,17 @@ export interface JoinOptions<Out = Publishable> {
    * `unichannel/client` without either the event `onReset` of the client.
    */
   readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
+  /**
+   * Reads the state of the application for this channel: it is sent first, and then each message of the group after its `since`,
+   * without a gap or a duplicate. Messages that are published meanwhile wait in the history. If the history does not reach back
+   * to `since`, and later whenever messages are lost for this channel, it is called again, after the channel was told as
+   * `onReset` says. An exception and a bad result go to the store's `onError`; then it is called again, after a pause of at most
+   * 8 seconds, until the channel leaves. With a `since` in the options, or for the client of a lost session, only if that id is
+   * not kept any more. It does not move to another process with a session: give it again in `restored`.
+   */
+  readonly snapshot?: MakeSnapshot<Out> | undefined;
+  /** Time for one call of `snapshot`, in milliseconds. @default 10_000 */
+  readonly snapshotTimeoutMs?: number | undefined;
   /** Lists the channel in `presence`, with this JSON value as its `info`. @default not listed */
   readonly presence?: unknown;
 }
@@ -111,6 +127,11 @@ export interface AnyChannelStore {
   removeFromGroup(group: string, channel: AnyChannel): boolean;
   /** Resolves with the messages published after `since`, or with all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
   history(group: string, since?: string | null): Promise<GroupHistory>;
+  /**
+   * Resolves with the id of the last message of the group that has come to this process: a `since` for state that is read after the
+   * call. An empty string: none was ever published. Rejects with BACKPLANE_UNAVAILABLE.
+   */
+  lastId(group: string): Promise<string>;
   /** Resolves with the members that joined with `presence`, in every process of the backplane. Rejects with BACKPLANE_UNAVAILABLE. */
   presence(group: string): Promise<readonly PresentMember[]>;
   /**
@@ -141,6 +162,12 @@ export interface AnyChannelStore {
    * BACKPLANE_UNAVAILABLE.
    */
   move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
+  /**
+   * Stops the stream that `publishStream` publishes to the group, in whichever process: its source is cancelled, and its viewers get
+   * the end `"stopped"`. Resolves to false if the group has none. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether the
+   * other process will hear of it.
+   */
+  stopStream(group: string): Promise<boolean>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: AnyChannel, attachment: unknown])[];
   /** The number of members in this process. */
@@ -184,6 +211,14 @@ export interface ChannelStore<Attachment = unknown, Out = Publishable> extends A
     message: Out | PreparedMessage,
     options?: PublishOptions,
   ): Promise<{ readonly ids: readonly string[] }>;
+  /**
+   * Publishes the parts of a source to a group, in order, as stream messages (`StreamMessage`): a beginning, text or parts, and an
+   * end. Viewers are members of the group; one that joins with `since: ""` receives the stream from its beginning. A group has one
+   * stream at a time. Resolves when the stream is over, with how it has ended; a source that fails, a group that has a stream
+   * already (STREAM_BUSY) and a broker that cannot be reached for 30 seconds are results, which `onError` is told of, too. Rejects
+   * with BAD_OPTION or BAD_DATA for its arguments.
+   */
+  publishStream(group: string, source: PartSource<PartOf<Out>>, options?: PublishStreamOptions): Promise<StreamResult>;
   /** The current members in this process and their attachments, in no order. */
   members(group: string): readonly (readonly [channel: GroupMember<Out>, attachment: Attachment | undefined])[];
 }
@@ -194,15 +229,31 @@ export interface StoreHistoryLimits extends HistoryLimits {
   readonly maxBytes: number;
   /** Memory of the messages of all groups in this process, in bytes. */
   readonly maxTotalBytes: number;
+  /** With `latest`: keys of one group that have a value. The one whose value is oldest is dropped first. */
+  readonly maxKeys: number;
+  /** With `latest`: the age in milliseconds after which a value is dropped, in a broker that of the last message of the group. */
+  readonly valueTtlMs: number;
+}
+
+/** Groups that keep the last value of each key. */
+export interface LatestOptions<Out = Publishable> {
+  /**
+   * Returns the key of a value that is published, or undefined for a message without one; `{ key, isRemoved: true }` for a message
+   * which says that the key has no value any more. Each group then keeps the last message of each key, apart from its history:
+   * a channel that joins without `since` receives them first, in the order of their ids, and one that has missed messages
+   * receives of each key only the last. Keys have at most 1,024 bytes: `publish` rejects with BAD_DATA, and with what this
+   * function throws. @default none
+   */
+  readonly latest?: KeyOf<NoInfer<Out | PreparedMessage>> | undefined;
 }
 
 /** The options of `createChannelStore`. */
 export interface ChannelStoreOptions<Attachment = unknown, Out = Publishable> {
   /**
    * Limits on the messages that each group keeps for clients that come back: `size` messages, none older than `ttlMs`.
-   * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864 }
+   * @default { size: 100, ttlMs: 60_000, maxBytes: 1_048_576, maxTotalBytes: 67_108_864, maxKeys: 1000, valueTtlMs: 86_400_000 }
    */
-  readonly history?: Partial<StoreHistoryLimits> | undefined;
+  readonly history?: (Partial<StoreHistoryLimits> & LatestOptions<Out>) | undefined;
   /** Carries messages to other processes. The store owns it and closes it. @default none: groups live in this process */
   readonly backplane?: Backplane | undefined;
   /**

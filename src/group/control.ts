@@ -24,25 +24,34 @@ export interface Move {
   readonly where: MemberFields | undefined;
 }
 
-export type Control = Disconnect | Move;
+/** Stops a stream that a process publishes to the group. */
+export interface StopStream {
+  readonly kind: "stop";
+  readonly stream: string;
+}
+
+/** A control that concerns members. */
+export type MemberControl = Disconnect | Move;
+
+export type Control = MemberControl | StopStream;
 
 /** A control with its place in the group's stream. */
-export class ControlEntry {
+export class ControlEntry<Kind extends Control = Control> {
   readonly id: string;
-  readonly control: Control;
+  readonly control: Kind;
 
-  constructor(id: string, control: Control) {
+  constructor(id: string, control: Kind) {
     this.id = id;
     this.control = control;
   }
 }
 
 export function isControl(value: { readonly kind: string }): value is Control {
-  return value.kind === "disconnect" || value.kind === "move";
+  return value.kind === "disconnect" || value.kind === "move" || value.kind === "stop";
 }
 
 /** Returns true if the control concerns a member with this attachment. */
-export function concerns({ where }: Control, attachment: unknown): boolean {
+export function concerns({ where }: MemberControl, attachment: unknown): boolean {
   if (where === undefined) return true;
   if (typeof attachment !== "object" || attachment === null) return false;
   return Object.entries(where).every(
@@ -63,8 +72,9 @@ export function decodeControl(text: string): Control | undefined {
     return undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  const { kind, code, reason, to, keep, where } = value as Readonly<Record<string, unknown>>;
+  const { kind, code, reason, to, keep, where, stream } = value as Readonly<Record<string, unknown>>;
   if (where !== undefined && !areFields(where)) return undefined;
+  if (kind === "stop") return typeof stream === "string" ? { kind, stream } : undefined;
   if (kind === "move") {
     return typeof to === "string" && typeof keep === "boolean" ? { kind, to, keep, where } : undefined;
   }

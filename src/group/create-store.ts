@@ -1,7 +1,8 @@
 // Creates stores of groups. `MemoryChannelStore` is the seed's name for a store of groups in this process.
 
 import { badOption, checkOptions } from "../base/option-values.ts";
-import type { ChannelStore, ChannelStoreOptions, Publishable } from "./channel-store.ts";
+import type { ChannelStore, ChannelStoreOptions } from "./channel-store.ts";
+import type { Publishable } from "./group-member.ts";
 import { GroupStore } from "./group-store.ts";
 import { STORE_OPTIONS } from "./store-options.ts";
 import { BackplaneSource } from "./stream/backplane-source.ts";

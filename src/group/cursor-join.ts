@@ -4,7 +4,7 @@
 import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { Group } from "./group.ts";
 import { JoinState, type Member } from "./member.ts";
-import type { Replay } from "./stream/source.ts";
+import { replayAfter } from "./replay-after.ts";
 import { tellCursor } from "./tell-cursor.ts";
 
 /** An id; undefined: the beginning of the stream. */
@@ -16,10 +16,13 @@ type Start = string | undefined;
  */
 export function joinWithCursor(group: Group, member: Member, cursors: GroupCursors): (() => void) | undefined {
   const cursor = cursors.areAwaited ? undefined : cursors.take(group.name);
-  if (cursor === undefined && !cursors.areAwaited && !cursors.areIncomplete) {
-    return tellStart(group, member);
-  }
+  const isNew = cursor === undefined && !cursors.areAwaited && !cursors.areIncomplete;
   const state = member.state instanceof JoinState ? member.state : new JoinState();
+  if (isNew && group.startsWithValues && state.source === undefined) {
+    state.isCatchingUp = true;
+    return () => group.catchUpNew(member);
+  }
+  if (isNew) return state.source === undefined ? tellStart(group, member) : () => group.ask(member, { isReset: false });
   member.state = state;
   state.isCatchingUp = true;
   const start = group.stream.start();
@@ -46,7 +49,9 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
       // It may be one of the groups whose cursors the client has forgotten.
       state.isReset = true;
       group.catchUp(member, state, "");
-    } else if (start instanceof Promise) {
+    } else if (state.source?.make !== undefined) group.ask(member, { isReset: false });
+    else if (group.startsWithValues) group.catchUpNew(member);
+    else if (start instanceof Promise) {
       void start.then((id) => {
         if (!member.hasLeft) group.catchUp(member, state, id ?? "");
       });
@@ -57,14 +62,7 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
 /** Continues where the client has been: `cursor` is a text of the client. */
 function continueFrom(group: Group, member: Member, state: JoinState, cursor: string): void {
   state.toldUpTo = cursor;
-  const first = group.stream.replay(cursor);
-  // A broker does not say whether it still has the first entry of a stream.
-  const isUnsure = cursor === "" && first instanceof Promise;
-  group.catchUp(member, state, cursor, isUnsure ? first.then(markReset) : first);
-}
-
-function markReset(replay: Replay): Replay {
-  return { ...replay, reset: replay.reset || replay.entries.length > 0 };
+  group.catchUp(member, state, cursor, replayAfter(group.stream, cursor));
 }
 
 /** Tells where the live messages begin. */

@@ -1,13 +1,16 @@
 // The store of groups, over any source of streams: it checks arguments, publishes, and has the verbs of the other files of
 // this folder. It keeps contract C1–C6 of the seed's page, which leaves some points open: here a failure of one member never
 // stops the others, event streams and WebSockets stay open, and a channel that closes leaves its groups.
+// Long because it has all verbs of a store, each with its checks.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { badOption, checkOptions } from "../base/option-values.ts";
+import { within } from "../base/within.ts";
 import type { AnyChannel, Channel } from "../channel/channel.ts";
 import { checkClose, implementationOf } from "../channel/public-channel.ts";
 import { discardBody } from "../channel/source.ts";
+import type { StreamMessage } from "../protocol/stream-message.ts";
 import { broadcastTo } from "./broadcast.ts";
 import type {
   Broadcast,
@@ -15,23 +18,33 @@ import type {
   ChannelStoreOptions,
   DisconnectOptions,
   GroupHistory,
-  GroupMember,
   JoinOptions,
   MoveOptions,
+  PartOf,
   PresenceHandlers,
   PresentMember,
-  Publishable,
   PublishOptions,
 } from "./channel-store.ts";
 import type { Control } from "./control.ts";
 import { EncodedEntries } from "./encoded-entries.ts";
 import type { Group } from "./group.ts";
+import type { GroupMember, Publishable } from "./group-member.ts";
 import { Groups } from "./groups.ts";
 import { HistoryBudget } from "./history-budget.ts";
+import { withKey } from "./latest.ts";
 import type { Member } from "./member.ts";
 import { encodeWith, type StoreCodec, toGroupMessage } from "./message.ts";
 import { Presence } from "./presence.ts";
 import { Publications } from "./publications.ts";
+import { type Keep, Producers } from "./published/producers.ts";
+import {
+  checkPartSource,
+  type PartSource,
+  PUBLISH_STREAM_OPTIONS,
+  type PublishStreamOptions,
+  type StreamResult,
+} from "./published/publish-stream.ts";
+import { States } from "./states.ts";
 import { StoreErrors } from "./store-errors.ts";
 import { type MovedMember, StoreMembers } from "./store-members.ts";
 import {
@@ -50,10 +63,17 @@ import {
 import { toLifeListener } from "./stream/group-lives.ts";
 import type { PublishTo, SourceOwner, StreamSource } from "./stream/source.ts";
 import { tellCursor } from "./tell-cursor.ts";
+import { WatchedGroups } from "./watched-groups.ts";
 
+/** Time that `lastId` waits for the backplane. */
+const LAST_ID_MS = 10_000;
+
+const NO_STREAM_OPTIONS: PublishStreamOptions = {};
 const NO_OPTIONS: PublishOptions & JoinOptions<never> & DisconnectOptions & MoveOptions = {};
 
 export class GroupStore<Attachment = unknown, Out = Publishable> implements ChannelStore<Attachment, Out> {
+  /** @internal Its groups and messages, for those who only look. */
+  readonly watched: WatchedGroups;
   readonly #codec: StoreCodec;
   readonly #clock: Clock;
   readonly #source: StreamSource;
@@ -62,6 +82,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   readonly #presence: Presence;
   readonly #errors: StoreErrors;
   readonly #publications = new Publications();
+  readonly #keyOf: ((data: never) => unknown) | undefined;
+  readonly #producers: Producers;
   #isClosed = false;
 
   /** @internal Applications call `createChannelStore`. */
@@ -73,22 +95,26 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     this.#errors = new StoreErrors(clock, onError);
     const { report } = this.#errors;
     const history = toHistoryLimits(options.history);
+    this.#keyOf = options.history?.latest;
     this.#source = makeSource({
       clock,
       history,
       lives: toLifeListener(options, report),
       hasCounts: options.counts === true,
+      keepsLatest: this.#keyOf !== undefined,
       budget: new HistoryBudget(history.maxTotalBytes),
       publications: this.#publications,
       historyDropped: (name) => this.#groups.historyDropped(name),
       report,
     });
     this.#presence = new Presence(this.#source);
+    const states = new States({ clock, codec: this.#codec, report });
     const { counts, lives } = this.#source;
     const hasNoWatchers = counts === undefined && lives === undefined;
     this.#groups = new Groups(clock, {
       source: this.#source,
       encoded: new EncodedEntries(),
+      startsWithValues: this.#keyOf !== undefined,
       memberEnded: (member) => this.#members.leave(member),
       sizeChanged: hasNoWatchers
         ? undefined
@@ -99,10 +125,19 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       carryOut: (member, control) => {
         if (!this.#isClosed) this.#members.carryOut(member, control);
       },
+      ask: (group, member, asked) => states.ask(group, member, asked),
+      stopStream: (group, stream) => this.#producers.stopAsked(group, stream),
       report,
     });
+    this.#producers = new Producers({
+      ...{ clock, history, leases: this.#source.leases, report },
+      publish: (group, message, keep) => this.#publishPart(group, message, keep),
+      askToStop: (group, stream) => this.#control(group, { kind: "stop", stream }),
+      hold: (group) => this.#groups.hold(group),
+    });
+    this.watched = new WatchedGroups(this.#groups);
     this.#members = new StoreMembers({
-      ...{ groups: this.#groups, presence: this.#presence, onJoin, onLeave, report },
+      ...{ groups: this.#groups, presence: this.#presence, states, onJoin, onLeave, report },
       keep: (group) => lives?.keep(group),
     });
   }
@@ -111,7 +146,7 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     name: string,
     channel: GroupMember<Out>,
     attachment?: Attachment,
-    options: JoinOptions<Out> = NO_OPTIONS,
+    options: JoinOptions<Out> = NO_OPTIONS as JoinOptions<Out>,
   ): void {
     checkGroupName(name);
     checkMember("the second argument of addToGroup", channel);
@@ -160,7 +195,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
       if (options !== NO_OPTIONS) checkOptions("publish", options, PUBLISH_OPTIONS);
       const { except } = options;
       if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
-      const converted = toGroupMessage(encodeWith(this.#codec, message));
+      const plain = toGroupMessage(encodeWith(this.#codec, message));
+      const converted = this.#keyOf === undefined ? plain : withKey(plain, this.#keyOf, message);
       if (typeof name !== "string") return { ids: await this.#publishAll(name, this.#source.share(converted, except)) };
       const group = this.#source.keepsHistory ? this.#groups.open(name) : this.#groups.find(name);
       return { id: await (group?.stream.publish(converted, except) ?? this.#source.publish(name, converted)) };
@@ -180,6 +216,34 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     });
     await Promise.allSettled(calls);
     return Promise.all(calls);
+  }
+
+  async publishStream(
+    name: string,
+    source: PartSource<PartOf<Out>>,
+    options: PublishStreamOptions = NO_STREAM_OPTIONS,
+  ): Promise<StreamResult> {
+    try {
+      checkGroupName(name);
+      checkPartSource(source);
+      checkOptions("publishStream", options, PUBLISH_STREAM_OPTIONS);
+    } catch (error) {
+      discardBody(source);
+      throw error;
+    }
+    return this.#producers.publish(name, source as PartSource<unknown>, options);
+  }
+
+  async stopStream(name: string): Promise<boolean> {
+    checkGroupName(name);
+    return this.#producers.stop(name);
+  }
+
+  /** Publishes also while the store is closed: the end of a stream. */
+  async #publishPart(name: string, message: StreamMessage, keep: Keep): Promise<string> {
+    const converted = toGroupMessage(encodeWith(this.#codec, message));
+    const place = "end" in message ? "end" : "part";
+    return this.#source.part({ message: converted, keep, place })(name, this.#groups.find(name)?.stream);
   }
 
   async disconnect(name: string, options: DisconnectOptions = NO_OPTIONS): Promise<{ readonly id: string }> {
@@ -209,6 +273,19 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     checkHistorySince(since);
     const { entries, reset } = await this.#source.history(name, since ?? "");
     return { messages: entries.map((entry) => entry.toHistory()), reset };
+  }
+
+  async lastId(name: string): Promise<string> {
+    checkGroupName(name);
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    const group = this.#groups.open(name);
+    const start = group.stream.start();
+    try {
+      return (start instanceof Promise ? await lastIdOf(start, group, this.#clock) : start) ?? "";
+    } finally {
+      // It is kept for a while: who asks for a place in the stream soon comes back with it.
+      if (this.#groups.find(name) === group) this.#groups.memberLeft(group);
+    }
   }
 
   async presence(name: string): Promise<readonly PresentMember[]> {
@@ -253,6 +330,8 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    const streamsEnded = this.#producers.close();
+    if (streamsEnded !== undefined) await streamsEnded;
     this.#groups.close((group) => {
       for (const member of group.members()) this.#members.leave(member);
     });
@@ -292,4 +371,17 @@ export class GroupStore<Attachment = unknown, Out = Publishable> implements Chan
     if (this.#isClosed) channel.close();
     else this.#groups.open(name).park(channel, since, this.#clock.now() + parkMs);
   }
+}
+
+/** Waits for the position of a stream that is being opened. */
+async function lastIdOf(
+  start: Promise<string | undefined>,
+  { stream }: Group,
+  clock: Clock,
+): Promise<string | undefined> {
+  await within(clock, LAST_ID_MS, start);
+  const { position } = stream;
+  if (position === undefined)
+    throw new ChannelError("BACKPLANE_UNAVAILABLE", "the group could not be subscribed in time");
+  return position;
 }

@@ -11,7 +11,7 @@ import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isEventStream } from "../channel/public-channel.ts";
 import { event, json, prepare, type SendData } from "../channel/send-data.ts";
 import { sendRaw } from "../channel/typed-channel.ts";
-import { type Control, ControlEntry } from "./control.ts";
+import { ControlEntry, type MemberControl } from "./control.ts";
 import { DuePolls, NOT_CACHED, type Poll, pollAnswer } from "./due-polls.ts";
 import type { EncodedEntries } from "./encoded-entries.ts";
 import { JoinState, Member, type MemberOwner, type MemberState, PollState } from "./member.ts";
@@ -24,18 +24,39 @@ import { tellCursor } from "./tell-cursor.ts";
 export interface GroupOwner {
   readonly source: StreamSource;
   readonly encoded: EncodedEntries;
+  /** True if newcomers receive the last value of each key. */
+  readonly startsWithValues: boolean;
   /** The group has entries or polls that expire. */
   watch(group: Group): void;
   memberEnded(member: Member): void;
+  /** Called with each entry of each group; undefined if nobody watches. Must not throw. */
+  readonly onEntry: ((group: string, entry: GroupEntry) => void) | undefined;
   /** Called when a member has come or gone; undefined if nobody counts. */
   readonly sizeChanged: ((group: Group) => void) | undefined;
   /** Closes or moves a member, if the control concerns it. Never throws. */
-  carryOut(member: Member, control: Control): void;
+  carryOut(member: Member, control: MemberControl): void;
+  /** Asks the application for the state of a member. See `States`. */
+  ask(group: Group, member: Member, options: { readonly isReset: boolean }): void;
+  /** A stream that a process publishes to the group is to be stopped. Never throws. */
+  stopStream(group: string, stream: string): void;
   report(error: unknown, group: string | undefined, channel?: AnyChannel): void;
 }
 
 /** An entry, and the channels that were members when it arrived. */
-type Delivery = readonly [entry: GroupEntry | ControlEntry, audience: readonly Member[]];
+type Delivery = readonly [entry: GroupEntry | ControlEntry<MemberControl>, audience: readonly Member[]];
+
+/** How a member begins that receives a state first. */
+interface Beginning {
+  /** The state, with the id of the last entry that it contains. */
+  readonly entry: GroupEntry;
+  /** The entries after it. */
+  readonly following: Replay;
+  /** The member is told first that messages are lost. */
+  readonly isReset: boolean;
+}
+
+const LOST_NOTHING: Replay = { entries: [], reset: false, position: undefined };
+const NO_STATE = { options: undefined, source: undefined };
 
 export class Group implements MemberOwner, StreamListener {
   readonly name: string;
@@ -46,6 +67,8 @@ export class Group implements MemberOwner, StreamListener {
   readonly #owner: GroupOwner;
   readonly #members = new IndexedSet<Member>();
   pollCount = 0;
+  /** Number of streams that this process publishes to it: it is not dropped meanwhile. */
+  holds = 0;
   /** True if the store has dropped it. An entry that is too large for all histories drops its own group. */
   #hasEnded = false;
   /** Copy of the members for the next delivery; undefined when members have changed since. */
@@ -74,6 +97,10 @@ export class Group implements MemberOwner, StreamListener {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  get startsWithValues(): boolean {
+    return this.#owner.startsWithValues;
   }
 
   /** Returns a copy. */
@@ -116,6 +143,7 @@ export class Group implements MemberOwner, StreamListener {
   /** Delivers an entry. Entries that callbacks publish meanwhile follow it, for all members in the same order. */
   accept(entry: GroupEntry): void {
     if (!this.#hasEnded) this.#owner.watch(this);
+    this.#owner.onEntry?.(this.name, entry);
     this.#audience ??= this.#members.snapshot();
     if (this.#isDelivering) {
       this.#pending ??= new Queue();
@@ -130,9 +158,14 @@ export class Group implements MemberOwner, StreamListener {
 
   /** Carries out a control when it has its turn among the deliveries. */
   control(entry: ControlEntry): void {
+    const { control } = entry;
+    if (control.kind === "stop") {
+      this.#owner.stopStream(this.name, control.stream);
+      return;
+    }
     this.#audience ??= this.#members.snapshot();
     this.#pending ??= new Queue();
-    this.#pending.push([entry, this.#audience]);
+    this.#pending.push([entry as ControlEntry<MemberControl>, this.#audience]);
     if (this.#isDelivering) return;
     this.#isDelivering = true;
     this.#deliverPending();
@@ -148,14 +181,14 @@ export class Group implements MemberOwner, StreamListener {
   }
 
   /** A member that is catching up first receives the messages before the control. */
-  #carryOut(entry: ControlEntry, audience: readonly Member[]): void {
+  #carryOut(entry: ControlEntry<MemberControl>, audience: readonly Member[]): void {
     const { control } = entry;
     for (const member of audience) {
       if (member.hasLeft) continue;
       if (isPoll(member)) {
         // A poll has no attachment. It is an answer, not a connection that can be moved.
         if (control.kind === "disconnect" && control.where === undefined) this.#answerNothing(member.channel);
-      } else if (member.state?.isCatchingUp === true) {
+      } else if (member.state?.isCatchingUp === true && !isAsking(member.state)) {
         member.state.controls ??= [];
         member.state.controls.push(entry);
       } else this.#owner.carryOut(member, control);
@@ -180,13 +213,47 @@ export class Group implements MemberOwner, StreamListener {
       if (member.hasLeft) continue;
       if (member.state?.isCatchingUp === true) member.state.isReset ||= where === "between";
       else if (isPoll(member)) this.#resetPoll(member);
-      else this.#tellReset(member);
+      else if (hasStates(member.state)) this.ask(member, { isReset: true });
+      else {
+        this.#tellReset(member);
+        // The last values say what was lost, too.
+        if (this.startsWithValues && !member.hasLeft) this.catchUpNew(member);
+      }
     }
   }
 
+  /** Sends a member the last value of each key, before the live messages. */
+  catchUpNew(member: Member): void {
+    if (member.state instanceof PollState) return;
+    member.state ??= new JoinState();
+    member.state.isCatchingUp = true;
+    this.catchUp(member, member.state, "");
+  }
+
+  /** Asks for the state of a member, which receives nothing until `begin`. */
+  ask(member: Member, options: { readonly isReset: boolean }): void {
+    this.#owner.ask(this, member, options);
+  }
+
+  /** Sends a member its state, and then all entries after it, the first of which are known. */
+  begin(member: Member, state: JoinState, { entry, following, isReset }: Beginning): void {
+    if (isReset) this.#tellReset(member);
+    if (member.hasLeft || !member.channel.isOpen) return;
+    state.toldUpTo = entry.id;
+    state.caughtUpTo = entry.id;
+    state.takesAll = true;
+    this.#owner.encoded.add([entry]);
+    this.#send(member, this.#formOf(entry, state));
+    this.#replay(member, state, following);
+    state.caughtUpTo = following.position;
+    // More may have come since they were read.
+    if (!member.hasLeft) this.#catchUpFrom(this.stream.replayFrom(following.position), member, state);
+  }
+
   /** Adds a long poll. Its channel is answered with the entries after `since`, or with 204 after `untilMs`. */
-  park(channel: AnyChannel, since: string | undefined, untilMs: number): void {
+  park(channel: AnyChannel, asked: string | undefined, untilMs: number): void {
     this.#owner.watch(this);
+    const since = asked ?? (this.startsWithValues ? "" : undefined);
     const state = new PollState(since, untilMs);
     const member = new Member(this, channel, state);
     this.add(member);
@@ -211,7 +278,7 @@ export class Group implements MemberOwner, StreamListener {
     for (let replay = first; ; replay = this.stream.replayFrom(replay.position)) {
       if (replay instanceof Promise) {
         const goOn = (found: Replay): void => {
-          if (member.hasLeft) return;
+          if (member.hasLeft || this.#lacksState(member, state, found)) return;
           this.#replay(member, state, found);
           state.caughtUpTo = found.position;
           this.#catchUpFrom(this.stream.replayFrom(found.position), member, state);
@@ -219,6 +286,7 @@ export class Group implements MemberOwner, StreamListener {
         replay.then(goOn).catch((error: unknown) => this.#owner.report(error, this.name, member.channel));
         return;
       }
+      if (this.#lacksState(member, state, replay)) return;
       this.#replay(member, state, replay);
       state.caughtUpTo = replay.position;
       // A callback may have removed it, and a replay that was its answer has closed it.
@@ -228,6 +296,13 @@ export class Group implements MemberOwner, StreamListener {
         return;
       }
     }
+  }
+
+  /** Entries are lost for a member that is catching up: asks for its state if it has one. */
+  #lacksState(member: Member, state: MemberState, { reset }: Replay): boolean {
+    if (!(reset || state.isReset) || !hasStates(state)) return false;
+    this.ask(member, { isReset: true });
+    return true;
   }
 
   /** The id up to which a member has received everything; undefined if it is not known. */
@@ -255,6 +330,8 @@ export class Group implements MemberOwner, StreamListener {
       this.#owner.encoded.add(state.found);
       return;
     }
+    // A callback may have lost entries since the last replay.
+    if (this.#lacksState(member, state, LOST_NOTHING)) return;
     state.isCatchingUp = false;
     if (state.isReset && state instanceof JoinState) this.#tellReset(member);
     this.#carryOutDue(member, state);
@@ -277,10 +354,12 @@ export class Group implements MemberOwner, StreamListener {
     for (const entry of entries) {
       this.#carryOutDue(member, state, entry.id);
       if (!channel.isOpen || member.hasLeft) return;
-      const isSkipped = entry.except === channel || entry.publication?.isFirstFor(channel) === false;
+      const isRepeated = entry.publication?.isFirstFor(channel) === false;
+      const isSkipped = (isRepeated || entry.except === channel) && !state.takesAll;
       state.toldUpTo = isSkipped ? undefined : entry.id;
       if (!isSkipped) this.#send(member, this.#formOf(entry, state));
     }
+    state.takesAll = false;
   }
 
   #deliver(entry: GroupEntry, all: readonly Member[]): void {
@@ -354,7 +433,8 @@ export class Group implements MemberOwner, StreamListener {
   #tellReset(member: Member): void {
     const { channel, state } = member;
     if (state !== undefined) state.isReset = false;
-    const options = state instanceof JoinState ? state.options : undefined;
+    const { options, source } = state instanceof JoinState ? state : NO_STATE;
+    if (source !== undefined) source.isOwed = source.make === undefined;
     const onReset = options?.onReset;
     if (onReset !== undefined) {
       void guard(
@@ -365,7 +445,8 @@ export class Group implements MemberOwner, StreamListener {
       tellCursor(member, this.name, { reset: true });
     } else if (isEventStream(channel)) {
       this.#send(member, prepare(event({ event: "reset", data: JSON.stringify({ group: this.name }) })));
-    } else if (options?.tellsReset === true) this.#send(member, prepare(json({ group: this.name, reset: true })));
+    } else if (options?.tellsReset === true || source !== undefined)
+      this.#send(member, prepare(json({ group: this.name, reset: true })));
   }
 
   #answer(channel: AnyChannel, data: SendData): void {
@@ -385,6 +466,16 @@ export class Group implements MemberOwner, StreamListener {
       this.#owner.report(error, this.name, channel);
     }
   }
+}
+
+/** True for a member that receives a state whenever entries are lost for it. */
+function hasStates(state: MemberState | undefined): boolean {
+  return state instanceof JoinState && state.source?.make !== undefined;
+}
+
+/** True while the application is asked for the state of a member. */
+function isAsking(state: MemberState): boolean {
+  return state instanceof JoinState && state.source?.asking !== undefined;
 }
 
 function isPoll(member: Member): member is Poll {

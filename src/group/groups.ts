@@ -8,16 +8,21 @@ const TICK_MS = 1000;
 
 export class Groups {
   readonly #clock: Clock;
-  readonly #owner: GroupOwner;
+  readonly #owner: GroupOwner & { onEntry: GroupOwner["onEntry"] };
   readonly #byName = new Map<string, Group>();
   /** Groups that have entries or polls that expire, or that are kept for a while without members. */
   readonly #watched = new Set<Group>();
   #timer: Timer | undefined;
   #isClosed = false;
 
-  constructor(clock: Clock, owner: Omit<GroupOwner, "watch">) {
+  constructor(clock: Clock, owner: Omit<GroupOwner, "watch" | "onEntry">) {
     this.#clock = clock;
-    this.#owner = { ...owner, watch: (group) => this.watch(group) };
+    this.#owner = { ...owner, watch: (group) => this.watch(group), onEntry: undefined };
+  }
+
+  /** Called with each entry of each group from now on; undefined: nobody watches. */
+  set onEntry(fn: GroupOwner["onEntry"]) {
+    this.#owner.onEntry = fn;
   }
 
   find(name: string): Group | undefined {
@@ -47,16 +52,30 @@ export class Groups {
 
   memberLeft(group: Group): void {
     if (group.size > 0) return;
+    this.#mayDrop(group);
+  }
+
+  /** Keeps the group, also without members, until the returned function is called. */
+  hold(name: string): () => void {
+    const group = this.open(name);
+    group.holds += 1;
+    return () => {
+      group.holds -= 1;
+      if (group.size === 0 && this.#byName.get(name) === group) this.#mayDrop(group);
+    };
+  }
+
+  #mayDrop(group: Group): void {
     const now = this.#clock.now();
     group.emptySinceMs = now;
-    if (group.stream.expire(now, now)) this.watch(group);
+    if (group.stream.expire(now, now) || group.holds > 0) this.watch(group);
     else this.#drop(group);
   }
 
   /** The history of the group was dropped to make room for others: without members the group is not needed. */
   historyDropped(name: string): void {
     const group = this.#byName.get(name);
-    if (group?.size === 0) this.#drop(group);
+    if (group?.size === 0 && group.holds === 0) this.#drop(group);
   }
 
   /** Answers all polls, and drops all groups after `leave` was called for each of them. */
@@ -84,7 +103,7 @@ export class Groups {
     for (const group of this.#watched) {
       group.expirePolls(now);
       const isKept = group.stream.expire(now, group.emptySinceMs);
-      if (isKept || group.pollCount > 0) continue;
+      if (isKept || group.pollCount > 0 || group.holds > 0) continue;
       if (group.size === 0) this.#drop(group);
       else this.#watched.delete(group);
     }

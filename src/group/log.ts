@@ -1,5 +1,6 @@
 // The recent messages of one group, in order and without a gap after a known position. Joins and polls are answered from it.
 
+import type { HistoryLimits } from "../backplane/backplane.ts";
 import type { StoreHistoryLimits } from "./channel-store.ts";
 import type { HistoryBudget, HistoryOwner, KeptEntry } from "./history-budget.ts";
 import type { GroupEntry } from "./message.ts";
@@ -11,7 +12,7 @@ const SLACK = 64;
 
 export class GroupLog implements HistoryOwner {
   readonly #compareIds: (a: string, b: string) => number;
-  readonly #limits: LogLimits;
+  #limits: LogLimits;
   /** The budget that all logs of the store share. */
   readonly #budget: HistoryBudget;
   /** Called when the budget has dropped the last entry. */
@@ -42,6 +43,13 @@ export class GroupLog implements HistoryOwner {
     this.#budget = budget;
     this.#compareIds = compareIds;
     this.#onEmpty = onEmpty;
+  }
+
+  /** Keeps at least as much from now on. The limit on bytes stays. */
+  keepAtLeast({ size, ttlMs }: HistoryLimits): void {
+    const limits = this.#limits;
+    if (size <= limits.size && ttlMs <= limits.ttlMs) return;
+    this.#limits = { ...limits, size: Math.max(size, limits.size), ttlMs: Math.max(ttlMs, limits.ttlMs) };
   }
 
   get isEmpty(): boolean {

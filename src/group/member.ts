@@ -8,8 +8,9 @@ import type { Membership } from "../channel/membership.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { JoinOptions } from "./channel-store.ts";
-import type { ControlEntry } from "./control.ts";
+import type { ControlEntry, MemberControl } from "./control.ts";
 import { type GroupEntry, NO_ENTRIES } from "./message.ts";
+import { StateSource } from "./state-source.ts";
 
 /** The group, as its members use it. */
 export interface MemberOwner {
@@ -61,7 +62,7 @@ class Progress {
   /** While it catches up: the id up to which it has been sent everything. */
   caughtUpTo: string | undefined = undefined;
   /** While it catches up: controls that it has not caught up with, in their order. */
-  controls: ControlEntry[] | undefined = undefined;
+  controls: ControlEntry<MemberControl>[] | undefined = undefined;
 }
 
 export interface JoinSettings {
@@ -81,6 +82,10 @@ export class JoinState extends Progress {
   present: BackplaneMember | undefined = undefined;
   /** True while it is not known where its client was in the group. */
   awaitsCursor = false;
+  /** Where its state comes from; undefined if it joined without `snapshot`. */
+  source: StateSource | undefined = undefined;
+  /** True for the entries right after a state: also those that the channel has sent itself, or has had before, are not in it. */
+  takesAll = false;
 
   constructor(options: JoinSettings = NO_OPTIONS) {
     super();
@@ -89,12 +94,17 @@ export class JoinState extends Progress {
 }
 
 /** Returns the state of a new member; undefined for most members, which join without options. */
-export function toState<Out>({ since, ids = false, onReset }: JoinOptions<Out>): JoinState | undefined {
-  const isCatchingUp = since !== undefined && since !== null;
-  if (!isCatchingUp && !ids && onReset === undefined) return undefined;
-  const tellsReset = isCatchingUp || ids;
+export function toState<Out>(options: JoinOptions<Out>): JoinState | undefined {
+  const { since, ids = false, onReset, snapshot, snapshotTimeoutMs } = options;
+  const hasSince = since !== undefined && since !== null;
+  if (!hasSince && !ids && onReset === undefined && snapshot === undefined) return undefined;
+  const tellsReset = hasSince || ids;
   const state = new JoinState({ withIds: ids, tellsReset, onReset: onReset as JoinSettings["onReset"] });
-  state.isCatchingUp = isCatchingUp;
+  state.isCatchingUp = hasSince || snapshot !== undefined;
+  if (snapshot !== undefined) {
+    state.source = new StateSource();
+    state.source.set(snapshot, snapshotTimeoutMs);
+  }
   return state;
 }
 

@@ -12,6 +12,7 @@ import { isSendInit, json, type SendData, toSendable } from "../channel/send-dat
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { type Encodable, EncodedMessage } from "../protocol/encoded-message.ts";
+import type { LatestKey } from "./latest-key.ts";
 import type { Publication } from "./publications.ts";
 
 /** `fields` has at most a Content-Type, and `event` at most a type. Histories keep it: each member of it takes 8 bytes. */
@@ -19,6 +20,8 @@ export interface GroupMessage extends Omit<Encodable, "status"> {
   /** `json`: `body` is the JSON text of a value. */
   readonly kind: "text" | "bytes" | "json";
   readonly body: string | Uint8Array;
+  /** Its key, in a store whose groups keep the last value of each key. */
+  readonly latest?: LatestKey | undefined;
 }
 
 /** A message of a group's history, as `history` returns it. */

@@ -8,6 +8,9 @@ export const WATCHERS: string = `${PREFIX}watchers`;
 /** Processes that tell when groups begin and end: each is a member while it lives. */
 export const PROCESSES: string = `${PREFIX}processes`;
 
+/** Processes that publish streams: each is a member from its first stream on, while it lives. */
+export const PUBLISHERS: string = `${PREFIX}publishers`;
+
 /** Members: the processes that watch the presence of a group. Entries: who has entered and left. */
 export function watchedGroup(group: string): string {
   return `${PREFIX}watch:${group}`;

@@ -5,14 +5,18 @@ import { guard } from "../base/guard.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
-import type { ChannelStoreOptions, GroupMember, JoinOptions } from "./channel-store.ts";
-import { type Control, concerns } from "./control.ts";
+import type { ChannelStoreOptions, JoinOptions } from "./channel-store.ts";
+import { concerns, type MemberControl } from "./control.ts";
 import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
+import type { GroupMember } from "./group-member.ts";
 import type { Groups } from "./groups.ts";
 import { JoinState, Member, PollState, toState } from "./member.ts";
 import { endMemberships } from "./memberships.ts";
 import { type MovedPresence, type Presence, presencePayload } from "./presence.ts";
+import { replayAfter } from "./replay-after.ts";
+import { type AnyMakeSnapshot, StateSource } from "./state-source.ts";
+import type { States } from "./states.ts";
 import { tellCursor } from "./tell-cursor.ts";
 
 const NO_SETTINGS = { withIds: false, onReset: undefined };
@@ -31,6 +35,10 @@ export interface MovedMember {
   readonly tellsReset: boolean;
   readonly present: MovedPresence | undefined;
   readonly attachment: unknown;
+  /** It receives a state when entries are lost for it. */
+  readonly hasStates: boolean;
+  /** The member's function. JSON leaves it out, so it is there only if the session stays in its process after all. */
+  readonly make?: AnyMakeSnapshot | undefined;
 }
 
 export interface StoreMembersOptions<Attachment, Out>
@@ -38,6 +46,7 @@ export interface StoreMembersOptions<Attachment, Out>
   readonly groups: Groups;
   readonly presence: Presence;
   report(error: unknown, group: string, channel: AnyChannel): void;
+  readonly states: States;
   /** A member of the group goes on in another process. */
   keep(group: string): void;
 }
@@ -66,6 +75,10 @@ export class StoreMembers<Attachment, Out> {
       begin = beginOf(group, member, since);
     }
     if (info !== undefined) presence.enter(name, member, info);
+    if (known !== undefined && options.snapshot !== undefined) {
+      const { snapshot, snapshotTimeoutMs } = options;
+      this.#options.states.supply(group, known, snapshot, snapshotTimeoutMs);
+    }
     if (known !== undefined || member.hasLeft) return;
     this.#tell(onJoin, group, member);
     if (!member.hasLeft) begin?.();
@@ -76,13 +89,14 @@ export class StoreMembers<Attachment, Out> {
     const { groups, presence, onLeave } = this.#options;
     const group = member.group as Group;
     if (!group.remove(member)) return;
+    endAsking(member);
     presence.leave(group.name, member);
     groups.memberLeft(group);
     if (!(member.state instanceof PollState)) this.#tell(onLeave, group, member);
   }
 
   /** Closes a member or adds it to another group, if the control concerns it. Never throws. */
-  carryOut(member: Member, control: Control): void {
+  carryOut(member: Member, control: MemberControl): void {
     const { channel, attachment, state } = member;
     if (!concerns(control, attachment)) return;
     try {
@@ -114,14 +128,16 @@ export class StoreMembers<Attachment, Out> {
     const present = presence.release(group.name, member);
     this.#options.keep(group.name);
     group.remove(member);
+    endAsking(member);
     groups.memberLeft(group);
     const { attachment, state } = member;
+    const source = state instanceof JoinState ? state.source : undefined;
     const withIds = state instanceof JoinState && state.options.withIds;
     const awaitsCursor = state instanceof JoinState && state.awaitsCursor;
     const tellsReset = state instanceof JoinState && state.options.tellsReset;
     return {
       ...{ group: group.name, since, isReset: state?.isReset === true, withIds, awaitsCursor, tellsReset },
-      present,
+      ...{ present, hasStates: source !== undefined, make: source?.make },
       attachment: this.#toJson(attachment, group.name, member.channel),
     };
   }
@@ -148,12 +164,18 @@ export class StoreMembers<Attachment, Out> {
     if (!moved.awaitsCursor) state.toldUpTo = since;
     // Without a position nobody knows what it has not received.
     state.isReset = isReset || since === undefined;
+    if (moved.hasStates) {
+      state.source = new StateSource();
+      state.source.set(moved.make);
+    }
     const member = new Member(group, channel, state);
     member.attachment = attachment;
     this.#add(group, member);
     if (present !== undefined) presence.enterMoved(name, member, present);
     if (moved.awaitsCursor && cursors !== undefined) awaitCursor(group, member, state, { cursors, start: since });
-    else group.catchUp(member, state, since);
+    else if (state.source === undefined) group.catchUp(member, state, since);
+    // The application may give its function in `restored`, which is called next.
+    else queueMicrotask(() => goOn(group, member, state, since));
   }
 
   /** Our own channels report their end to their memberships; other implementations are asked with `onClose`. */
@@ -178,15 +200,33 @@ export class StoreMembers<Attachment, Out> {
   }
 }
 
+/** Continues a member that receives a state when entries are lost for it. */
+function goOn(group: Group, member: Member, state: JoinState, since: string | undefined): void {
+  if (member.hasLeft) return;
+  const { stream } = group;
+  group.catchUp(member, state, since, since === undefined ? stream.replay(since) : replayAfter(stream, since));
+}
+
+function endAsking({ state }: Member): void {
+  if (state instanceof JoinState) state.source?.end();
+}
+
 /** Returns the function that sends the member the messages which it has missed; undefined if it receives new ones only. */
 function beginOf(group: Group, member: Member, since: string | null | undefined): (() => void) | undefined {
   const { state, implementation } = member;
   const cursors = implementation?.cursors;
+  const hasStates = state instanceof JoinState && state.source !== undefined;
   if (cursors !== undefined) {
     if (since === undefined) return joinWithCursor(group, member, cursors);
     // The application knows better where its client was.
     cursors.whenTold(() => void cursors.take(group.name));
-    if (since === null) return tellStart(group, member);
+    if (since === null && !hasStates) return tellStart(group, member);
+  }
+  if (hasStates && typeof since !== "string") return () => group.ask(member, { isReset: false });
+  if (since === undefined && group.startsWithValues) {
+    member.state ??= new JoinState();
+    member.state.isCatchingUp = true;
+    return () => group.catchUpNew(member);
   }
   if (since === undefined || since === null || state === undefined) return undefined;
   return () => group.catchUp(member, state, since);

@@ -34,7 +34,7 @@ const MAX_WHERE_BYTES = 4096;
 /** Most groups of one `publish`. */
 const MAX_GROUPS = 100;
 
-type OptionalMethod = "release" | "readRecord" | "swapRecord" | "listRecords";
+type OptionalMethod = "release" | "publishLatest" | "latest" | "readRecord" | "swapRecord" | "listRecords";
 
 const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, OptionalMethod>, true>> = {
   publish: true,
@@ -49,11 +49,14 @@ const BACKPLANE: Readonly<Record<Exclude<keyof Backplane, OptionalMethod>, true>
   close: true,
 };
 
-const HISTORY: Readonly<Record<keyof StoreHistoryLimits, ValueCheck>> = {
+const HISTORY: Readonly<Record<keyof StoreHistoryLimits | "latest", ValueCheck>> = {
+  latest: checkFunction,
   size: checkAmount,
   ttlMs: checkAmount,
   maxBytes: checkAmount,
   maxTotalBytes: checkAmount,
+  maxKeys: checkAmount,
+  valueTtlMs: checkAmount,
 };
 
 /** Enough time for a client to lose its network and come back. */
@@ -62,6 +65,8 @@ const DEFAULT_HISTORY: StoreHistoryLimits = {
   ttlMs: 60_000,
   maxBytes: 1024 * 1024,
   maxTotalBytes: 64 * 1024 * 1024,
+  maxKeys: 1000,
+  valueTtlMs: 86_400_000,
 };
 
 /** Returns the limits that are given, and the default of each that is missing or undefined. */
@@ -95,6 +100,8 @@ export const JOIN_OPTIONS: Readonly<Record<keyof JoinOptions, ValueCheck>> = {
   since: checkSince,
   ids: checkBoolean,
   onReset: checkFunction,
+  snapshot: checkFunction,
+  snapshotTimeoutMs: checkAmount,
   presence: () => {},
 };
 

@@ -4,6 +4,7 @@
 import { callSync } from "../base/guard.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message } from "../channel/channel.ts";
 import type { ChannelSettings } from "../channel/context.ts";
+import { toExpiry } from "../channel/expiry.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -26,7 +27,7 @@ import {
   checkSetup,
   toHandlers,
 } from "./channel-options.ts";
-import { contextOf, type RequestContext } from "./context.ts";
+import { contextOf } from "./context.ts";
 import { closedChannel, newChannel } from "./new-channel.ts";
 import { ChannelRequest } from "./request.ts";
 import { checkHandshake, refuseHandshake } from "./upgrade.ts";
@@ -108,11 +109,11 @@ function accept(
   const { codec, headers, attachment } = options;
   const fields = headers === undefined ? NO_FIELDS : checkFields(toFields(headers));
   if (fields.length > 0) original.exchange.refusalFields = fields;
-  const settings = toSettings(options, contextOf(original));
+  const settings = toSettings(options, original);
   const contentType = contentTypeOf(codec, fields);
-  const { transport, isRefused } = chooseTransport(original, fields, options);
+  const { transport, isRefused, expiresAt } = chooseTransport(original, fields, options);
   if (isRefused) return closedChannel(original, options, transport);
-  const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment });
+  const channel = newChannel(original, { transport, handlers, settings, codec, contentType, attachment, expiresAt });
   channel.begin(setup);
   return channel;
 }
@@ -124,10 +125,12 @@ function contentTypeOf(codec: AnyOptions["codec"], fields: readonly string[]): s
 }
 
 /** Returns the server's settings, shared, if the options change none of them. */
-export function toSettings(options: AnyOptions, context: RequestContext): ChannelSettings {
+export function toSettings(options: AnyOptions, request: ChannelRequest): ChannelSettings {
   const { maxBufferedBytes, onOverflow, pingIntervalMs, pongTimeoutMs } = options;
-  const shared = context.channelSettings;
-  if ((maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs) === undefined) return shared;
+  const { channelSettings: shared, rates: serverRates } = contextOf(request);
+  const rates = serverRates.settingsFor(request, options);
+  const own = maxBufferedBytes ?? onOverflow ?? pingIntervalMs ?? pongTimeoutMs;
+  if (own === undefined && rates === shared.rates) return shared;
   return {
     maxBufferedBytes: maxBufferedBytes ?? shared.maxBufferedBytes,
     onOverflow: onOverflow ?? shared.onOverflow,
@@ -135,21 +138,25 @@ export function toSettings(options: AnyOptions, context: RequestContext): Channe
       pingIntervalMs: pingIntervalMs ?? shared.heartbeat.pingIntervalMs,
       pongTimeoutMs: pongTimeoutMs ?? shared.heartbeat.pongTimeoutMs,
     },
+    rates,
   };
 }
 
-function chooseTransport(
-  request: ChannelRequest,
-  fields: readonly string[],
-  options: AnyOptions,
-): { transport: Transport; isRefused: boolean } {
+interface Chosen {
+  readonly transport: Transport;
+  readonly isRefused: boolean;
+  /** The date of the option `expiresAt`, in milliseconds. */
+  readonly expiresAt?: number | undefined;
+}
+
+function chooseTransport(request: ChannelRequest, fields: readonly string[], options: AnyOptions): Chosen {
   const { exchange } = request;
-  if (!request.isWebSocket || exchange.isClientGone) {
-    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
-    return { transport: new HttpTransport(exchange, format, fields, options), isRefused: false };
-  }
   try {
-    return { transport: acceptWebSocket(request, fields, options), isRefused: false };
+    const expiresAt = toExpiry(options.expiresAt, contextOf(request).clock);
+    if (request.isWebSocket && !exchange.isClientGone)
+      return { transport: acceptWebSocket(request, fields, options), isRefused: false, expiresAt };
+    const format = options.sse !== false && request.acceptsEventStream ? EVENT_STREAM : PLAIN;
+    return { transport: new HttpTransport(exchange, format, fields, options), isRefused: false, expiresAt };
   } catch (error) {
     return { transport: refuseHandshake(request, error), isRefused: true };
   }

@@ -19,7 +19,9 @@ import {
 import { copyHandlers } from "../channel/callbacks.ts";
 import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
+import { checkExpiry, type ExpiryDate } from "../channel/expiry.ts";
 import { type HeadersInput, hasNoText } from "../channel/headers.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
 import { isFieldValue, isToken } from "../codec/http1-syntax.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
@@ -48,6 +50,17 @@ export interface ChannelOptions<In = Message, Out = SendData, Attachment = unkno
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest WebSocket message in bytes; a longer one closes with 1009. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** Messages of the client in a second, at which `onRateExceeded` applies. @default the server's, Infinity */
+  readonly maxMessagesPerSecond?: number | undefined;
+  /** Bytes of the client's messages in a second, each at least 64, at which `onRateExceeded` applies. @default the server's, Infinity */
+  readonly maxBytesPerSecond?: number | undefined;
+  /** How much may come at once: what the rates give in this time, in milliseconds. @default the server's, 1000 */
+  readonly rateBurstMs?: number | undefined;
+  /**
+   * The policy for a message that comes faster than it may. `"close"` ends the channel (1008), `"drop"` drops the message and tells
+   * the handler `dropped`, `"wait"` hands it over later and makes the client wait. @default the server's, "close"
+   */
+  readonly onRateExceeded?: RatePolicy | undefined;
   /** Silence after which a WebSocket is pinged, and an event stream gets a comment; 0: never. @default the server's, 25 s */
   readonly pingIntervalMs?: number | undefined;
   /** Silence after a ping that means the client is lost (1006). @default the server's, 20 s */
@@ -64,6 +77,11 @@ export interface ChannelOptions<In = Message, Out = SendData, Attachment = unkno
   readonly codec?: MessageCodec<In, Out> | undefined;
   /** The channel's `attachment` from the start. @default what the server's `upgrade` check returned, or undefined */
   readonly attachment?: Attachment | undefined;
+  /**
+   * The date at which the client's identity ends, as a Date or in milliseconds since the Unix epoch: the channel is closed then, with
+   * 4401. A request whose date has passed is refused with 401 (IDENTITY_EXPIRED). @default never
+   */
+  readonly expiresAt?: ExpiryDate | undefined;
 }
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);
@@ -80,6 +98,7 @@ export const checkCodec: ValueCheck = (name, value) => {
 export function checkAnything(): void {}
 
 export const checkOverflow: ValueCheck = checkOneOf("close", "drop");
+export const checkRatePolicy: ValueCheck = checkOneOf("close", "drop", "wait");
 
 /** Throws BAD_OPTION for a value that is not a `HeadersInput`. Characters that HTTP forbids are BAD_HEADER, thrown later. */
 export function checkHeadersOption(name: string, value: unknown): void {
@@ -109,11 +128,16 @@ export const CHANNEL_OPTIONS: Readonly<Record<keyof ChannelOptions, ValueCheck>>
   maxBufferedBytes: checkAmount,
   onOverflow: checkOverflow,
   maxMessageBytes: checkAmount,
+  maxMessagesPerSecond: checkAmount,
+  maxBytesPerSecond: checkAmount,
+  rateBurstMs: checkAmount,
+  onRateExceeded: checkRatePolicy,
   pingIntervalMs: checkAmount,
   pongTimeoutMs: checkAmount,
   compress: checkCompress,
   codec: checkCodec,
   attachment: checkAnything,
+  expiresAt: checkExpiry,
 };
 
 /** Objects that have passed the checks of a table. */

@@ -9,6 +9,7 @@ import type { WebSocketOptions } from "../transport/exchange.ts";
 import type { Access } from "./access-rules.ts";
 import type { ClientFinder } from "./client.ts";
 import type { ChannelRequest } from "./request.ts";
+import type { ServerRates } from "./server-rates.ts";
 import type { UpgradeCheck } from "./upgrade-check.ts";
 
 /** Says where an error came from. */
@@ -28,6 +29,8 @@ export interface RequestContext extends ClientFinder, ChannelContext {
   readonly report: ErrorReporter;
   readonly webSocket: WebSocketOptions;
   readonly channelSettings: ChannelSettings;
+  /** How fast clients may send. */
+  readonly rates: ServerRates;
   /** Hosts, origins and CORS. */
   readonly access: Access;
   /** The application's check of WebSockets, called before the handler. */

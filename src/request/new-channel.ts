@@ -11,6 +11,8 @@ import type { ChannelRequest } from "./request.ts";
 interface NewChannelParts extends ChannelParts {
   /** Undefined: the one that the `upgrade` check returned. */
   readonly attachment?: unknown;
+  /** The date at which the client's identity ends, in milliseconds. */
+  readonly expiresAt?: number | undefined;
 }
 
 /** Makes the channel that answers a request from now on. It holds no reference to the request: an idle WebSocket would keep all header fields. */
@@ -20,6 +22,7 @@ export function newChannel(request: ChannelRequest, parts: NewChannelParts): Tra
   context.channelOpened(channel, request);
   const { attachment = request.attachment } = parts;
   channel.publicChannel.attachment = attachment;
+  if (parts.expiresAt !== undefined) channel.expiresAt = parts.expiresAt;
   request.opened(channel);
   return channel;
 }

@@ -23,7 +23,7 @@ export function checkHandshake(request: ChannelRequest): Handshake {
   return readHandshake({ kind: exchange.webSocketRequest!, method, minor, fields, hasBody: exchange.hasBody });
 }
 
-/** Answers a WebSocket that may not open. Throws an error with which no client is refused. */
+/** Answers a request whose channel may not open. Throws an error with which no client is refused. */
 export function refuseHandshake(request: ChannelRequest, error: unknown): Transport {
   return refuse(request, toRefusal(error), withoutContentFields(request.exchange.refusalFields));
 }

@@ -42,6 +42,11 @@ export function addressOf({ remoteAddress }: { readonly remoteAddress?: string |
   return remoteAddress?.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
 }
 
+/** True for 127.0.0.0/8 and ::1, which only this machine reaches (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3). */
+export function isLoopbackAddress(address: string): boolean {
+  return /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/.test(address) || address === "::1";
+}
+
 /** Resolves when it listens. Rejects with Node's own error, or BAD_OPTION for an fd that is not a listening socket. */
 export function listen(server: NetServer, address: Address, backlog: number): Promise<void> {
   return listenAt(address, () => tryToListen(server, address, backlog));

@@ -2,6 +2,7 @@
 
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { ErrorSource, MessageCounts, OverflowPolicy } from "../channel/context.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { CloseName } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
@@ -41,6 +42,10 @@ export interface ServerStats {
   readonly bufferedBytes: number;
   /** Sends that found their channel full, by the policy that was applied. */
   readonly overflows: Readonly<Record<OverflowPolicy, number>>;
+  /** Messages that came faster than they may, by the policy that was applied: channels closed, messages dropped, messages that waited. */
+  readonly rateExceeded: Readonly<Record<RatePolicy, number>>;
+  /** Channels and sessions that were closed because the identity of their client had ended. */
+  readonly expired: number;
   /** Sessions, and how they have moved between the processes of a service. */
   readonly sessions: SessionStats;
   /** Errors that were reported, by source and code; OTHER if it was no `ChannelError`. Only those that occurred. */
@@ -82,6 +87,7 @@ export class ServerCounts {
   connectionsOpened = 0;
   connectionsRefused = 0;
   requests = 0;
+  expired = 0;
   /** Bytes of connections that are closed. */
   bytesReceived = 0;
   bytesSent = 0;
@@ -90,6 +96,7 @@ export class ServerCounts {
   readonly #responses: number[] = [0, 0, 0, 0, 0, 0];
   readonly #closed: Record<TransportKind, Tally<CloseName>> = { websocket: {}, sse: {}, stream: {}, poll: {} };
   readonly #overflows: Record<OverflowPolicy, number> = { close: 0, drop: 0 };
+  readonly #rateExceeded: Record<RatePolicy, number> = { close: 0, drop: 0, wait: 0 };
   readonly sessions: SessionCounts = { relaysOpen: 0, relayed: 0, stored: 0, notStored: 0, taken: 0, lost: 0 };
   readonly #errors: Partial<Record<ErrorSource, Tally<ErrorCode | "OTHER">>> = {};
 
@@ -103,6 +110,10 @@ export class ServerCounts {
 
   overflow(policy: OverflowPolicy): void {
     this.#overflows[policy] += 1;
+  }
+
+  rateExceeded(policy: RatePolicy): void {
+    this.#rateExceeded[policy] += 1;
   }
 
   error(error: unknown, source: ErrorSource): void {
@@ -138,6 +149,8 @@ export class ServerCounts {
       bytesSent,
       bufferedBytes,
       overflows: { ...this.#overflows },
+      rateExceeded: { ...this.#rateExceeded },
+      expired: this.expired,
       sessions: { open: openSessions, ...this.sessions },
       errors: structuredClone(this.#errors),
     };

@@ -6,9 +6,12 @@ import { channel as topicOf } from "node:diagnostics_channel";
 import type { ChannelError } from "../base/errors.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
+import type { RateLimitName } from "../channel/rate-gate.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { ErrorContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
+import type { TransportKind } from "../transport/transport.ts";
 import type { BaseServer } from "./server.ts";
 
 /** A connection as diagnostics show it. Opening and closing have the same object. */
@@ -69,6 +72,31 @@ export interface DiagnosticsMessages {
     readonly server: BaseServer;
     readonly channel: AnyChannel;
     readonly policy: OverflowPolicy;
+  };
+  /** A message came faster than it may: its channel is closed now, it was dropped, or it waits. `limit`: the option that says so. */
+  "unichannel:channel.rate": {
+    readonly server: BaseServer;
+    readonly channel: AnyChannel;
+    readonly policy: RatePolicy;
+    readonly limit: RateLimitName;
+  };
+  /** A session has another carrier: its first, a new one after a loss, or one of another kind. Polls that follow one another are one. */
+  "unichannel:session.attach": {
+    readonly server: BaseServer;
+    readonly channel: AnyChannel;
+    /** The kind of the carrier. */
+    readonly transport: TransportKind;
+    /** False for the first carrier. */
+    readonly isResumed: boolean;
+    /** Messages that the client did not have, and that this carrier begins with. */
+    readonly replayed: number;
+  };
+  /** The carrier of a session has ended, and the session waits for its client. Polls, each of which ends, are not told. */
+  "unichannel:session.detach": {
+    readonly server: BaseServer;
+    readonly channel: AnyChannel;
+    readonly transport: TransportKind;
+    readonly status: CloseStatus;
   };
   /** A request has the token of a session that does not exist, or not any more: its client gets a new one, and is told. */
   "unichannel:session.lost": { readonly server: BaseServer; readonly request: ChannelRequest };

@@ -11,6 +11,7 @@ import { IndexedSet } from "../base/indexed-set.ts";
 import { type Moves, StateMachine } from "../base/state-machine.ts";
 import { within } from "../base/within.ts";
 import type { MessageCounts, OverflowPolicy } from "../channel/context.ts";
+import type { RateExceeded } from "../channel/rate-gate.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { corsFieldsOf } from "../request/access.ts";
 import { type Access, toAccess } from "../request/access-rules.ts";
@@ -19,6 +20,7 @@ import type { ErrorReporter } from "../request/context.ts";
 import { admitRequest, type Handler, handleRequest } from "../request/handle.ts";
 import { refuse, toRefusal } from "../request/refusal.ts";
 import { ChannelRequest } from "../request/request.ts";
+import { ServerRates } from "../request/server-rates.ts";
 import type { UpgradeCheck } from "../request/upgrade-check.ts";
 import type { Leaving } from "../session/hand-over.ts";
 import { type SessionServerContext, Sessions } from "../session/registry.ts";
@@ -78,6 +80,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   readonly http: ExchangeContext["http"];
   readonly webSocket: ServerLimits;
   readonly channelSettings: SessionServerContext["channelSettings"];
+  readonly rates: ServerRates;
   readonly closeTimeoutMs: number;
   readonly timeouts: ServerLimits;
   readonly access: Access;
@@ -120,15 +123,18 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     this.timeouts = limits;
     this.closeTimeoutMs = limits.closeTimeoutMs;
     const { maxBufferedBytes } = limits;
-    this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits };
     this.access = toAccess(options, (error, request) => this.report(error, { source: "handler", request }));
     this.upgrade = options.upgrade;
     const report = (error: unknown): void => this.report(error, { source: "connection" });
     this.proxies = toProxyRules(options, () => this.#source?.isUnix === true, report);
     this.#hasProxyHeaders = (options.proxyProtocol ?? "off") !== "off";
     const isProxy = (address: string): boolean => this.proxies?.isProxy(address) === true;
+    this.rates = new ServerRates(limits, options.onRateExceeded, isProxy);
+    const { usual: rates } = this.rates;
+    this.channelSettings = { maxBufferedBytes, onOverflow: "close", heartbeat: limits, rates };
     const { flusher, buffered, received, debug } = this;
-    this.sessions = new Sessions({ limits, flusher, buffered, received, isProxy, debug });
+    const watcher = this.#observer;
+    this.sessions = new Sessions({ limits, clock, flusher, buffered, received, isProxy, debug, watcher });
     this.http = {
       ...limits,
       maxBodyBytesOf: ({ method, target }) => (method === "POST" ? this.sessions.maxPostBytes(target) : undefined),
@@ -263,8 +269,16 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
+  channelExpired(): void {
+    this.#observer.channelExpired();
+  }
+
   channelOverflowed(channel: TransportChannel, policy: OverflowPolicy): void {
     this.#observer.channelOverflowed(channel, policy);
+  }
+
+  rateExceeded(channel: TransportChannel, exceeded: RateExceeded): void {
+    this.#observer.rateExceeded(channel, exceeded);
   }
 
   channelEnded(channel: TransportChannel, status: CloseStatus): void {
@@ -294,6 +308,16 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
     if (this.#source === undefined || this.#source.size === 0) this.#onEmpty();
   }
 
+  /** True if only this machine can reach it: it listens on a loopback address. False where it does not listen itself. */
+  get isLoopbackOnly(): boolean {
+    return this.#source?.isLoopback === true;
+  }
+
+  /** The channels that are open, as a copy. */
+  openChannels(): readonly TransportChannel[] {
+    return this.#channels.snapshot();
+  }
+
   /** Connections and channels that are open, as a copy. */
   open(): readonly (OpenConnection | TransportChannel)[] {
     return [...(this.#source?.snapshot() ?? []), ...(this.service?.snapshot() ?? []), ...this.#channels.snapshot()];
@@ -301,6 +325,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
 
   tickBegins(now: number): void {
     this.#guard(() => this.#source?.tick?.());
+    this.rates.addresses?.tick(now);
     if (!this.buffered.isExceeded) this.#slowChannels.reset();
     else this.#guard(() => this.#slowChannels.tick(this.#channels.snapshot(), now));
   }

@@ -23,6 +23,8 @@ export interface ExchangeSource {
   readonly url: string | undefined;
   /** True if clients come through a Unix socket: they have no address. */
   readonly isUnix: boolean;
+  /** True if it listens on a loopback address. @default false */
+  readonly isLoopback?: boolean;
   /** The number of open connections. */
   readonly size: number;
   /** The open connections, as a copy. */

@@ -4,7 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import { type Moves, StateMachine } from "../base/state-machine.ts";
-import { type Address, KEEP_ALIVE_MS, listen, toListenAddress, urlOf } from "./address.ts";
+import { type Address, isLoopbackAddress, KEEP_ALIVE_MS, listen, toListenAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
@@ -96,6 +96,10 @@ export class Listener implements EngineListener {
 
   get isUnix(): boolean {
     return !this.#state.is("new") && (this.#bound === null || typeof this.#bound === "string");
+  }
+
+  get isLoopback(): boolean {
+    return typeof this.#bound === "object" && this.#bound !== null && isLoopbackAddress(this.#bound.address);
   }
 
   get size(): number {

@@ -8,11 +8,15 @@ import { inspectable } from "../base/guard.ts";
 import { LogLimit } from "../base/log-limit.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
 import { nextId } from "../channel/ids.ts";
+import type { RateExceeded } from "../channel/rate-gate.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { ErrorContext, ErrorReporter } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
+import type { AttachedCarrier } from "../session/context.ts";
+import type { CarrierWatcher } from "../session/registry.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { Exchange } from "../transport/exchange.ts";
+import type { TransportKind } from "../transport/transport.ts";
 import { ServerCounts } from "./counts.ts";
 import { DebugLines } from "./debug-lines.ts";
 import { type DiagnosticsConnection, type SessionEvent, topic } from "./diagnostics.ts";
@@ -32,6 +36,9 @@ const REQUEST_REFUSE = topic("unichannel:request.refuse");
 const CHANNEL_OPEN = topic("unichannel:channel.open");
 const CHANNEL_CLOSE = topic("unichannel:channel.close");
 const CHANNEL_OVERFLOW = topic("unichannel:channel.overflow");
+const CHANNEL_RATE = topic("unichannel:channel.rate");
+const SESSION_ATTACH = topic("unichannel:session.attach");
+const SESSION_DETACH = topic("unichannel:session.detach");
 const SESSION_LOST = topic("unichannel:session.lost");
 const SESSION_RELAY = topic("unichannel:session.relay");
 const SESSION_STORE = topic("unichannel:session.store");
@@ -45,7 +52,7 @@ interface Begun<Subject> {
 }
 
 /** An end is published only if its topic, or that of the beginning, had subscribers at the beginning: otherwise no data is kept. */
-export class Observer {
+export class Observer implements CarrierWatcher {
   readonly counts: ServerCounts = new ServerCounts();
   readonly report: ErrorReporter;
   readonly #server: BaseServer;
@@ -185,6 +192,32 @@ export class Observer {
     this.counts.overflow(policy);
     const server = this.#server;
     if (CHANNEL_OVERFLOW.hasSubscribers) CHANNEL_OVERFLOW.publish({ server, channel: channel.publicChannel, policy });
+  }
+
+  rateExceeded(channel: TransportChannel, { policy, limit }: RateExceeded): void {
+    this.counts.rateExceeded(policy);
+    if (!CHANNEL_RATE.hasSubscribers) return;
+    CHANNEL_RATE.publish({ server: this.#server, channel: channel.publicChannel, policy, limit });
+  }
+
+  channelExpired(): void {
+    this.counts.expired += 1;
+  }
+
+  get isWatchingAttach(): boolean {
+    return SESSION_ATTACH.hasSubscribers;
+  }
+
+  get isWatchingDetach(): boolean {
+    return SESSION_DETACH.hasSubscribers;
+  }
+
+  carrierAttached(channel: TransportChannel, attached: AttachedCarrier): void {
+    SESSION_ATTACH.publish({ server: this.#server, channel: channel.publicChannel, ...attached });
+  }
+
+  carrierLost(channel: TransportChannel, transport: TransportKind, status: CloseStatus): void {
+    SESSION_DETACH.publish({ server: this.#server, channel: channel.publicChannel, transport, status });
   }
 
   sessionLost(request: ChannelRequest): void {

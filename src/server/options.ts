@@ -18,8 +18,10 @@ import {
   checkString,
   type ValueCheck,
 } from "../base/option-values.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import { isFieldValue } from "../codec/http1-syntax.ts";
 import { checkStores, type NamedStores } from "../group/moving.ts";
+import { checkRatePolicy } from "../request/channel-options.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { CorsOptions } from "../request/cors.ts";
 import type { AllowedHosts } from "../request/host.ts";
@@ -74,6 +76,11 @@ export interface ServeOptions<Attachment = unknown> extends Partial<ServerLimits
    * @default none: the handler decides before it opens a channel
    */
   readonly upgrade?: UpgradeCheck<Attachment> | undefined;
+  /**
+   * The policy for a message that comes faster than it may. `"close"` ends its channel (1008), `"drop"` drops it and tells the handler
+   * `dropped`, `"wait"` hands it over later and makes the client wait. Sessions lose no message: with `"drop"` they wait. @default "close"
+   */
+  readonly onRateExceeded?: RatePolicy | undefined;
   /** The `Server` field of every response. @default none */
   readonly serverHeader?: string | undefined;
   /**
@@ -158,6 +165,12 @@ const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions, Option>> = {
   maxMessageBytes: limit(4_194_304),
   maxFragments: limit(1024),
   maxControlFramesPerSecond: limit(1000),
+  maxMessagesPerSecond: limit(Number.POSITIVE_INFINITY),
+  maxBytesPerSecond: limit(Number.POSITIVE_INFINITY),
+  maxMessagesPerSecondPerAddress: limit(Number.POSITIVE_INFINITY),
+  maxBytesPerSecondPerAddress: limit(Number.POSITIVE_INFINITY),
+  rateBurstMs: limit(1000),
+  onRateExceeded: { check: checkRatePolicy, default: "close" },
   maxBufferedBytes: limit(1_048_576),
   maxTotalBufferedBytes: limit(268_435_456),
   maxTotalReceivedBytes: limit(201_326_592),

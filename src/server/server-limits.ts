@@ -19,6 +19,22 @@ export interface ServerLimits {
   readonly maxFragments: number;
   /** Pings and pongs from one WebSocket in a second. Over it: close 1008. @default 1000 */
   readonly maxControlFramesPerSecond: number;
+  /** Messages of one channel or session in a second. Over it `onRateExceeded` applies. @default Infinity */
+  readonly maxMessagesPerSecond: number;
+  /**
+   * Bytes of the messages of one channel or session in a second; each counts with 64 at least. Over it `onRateExceeded` applies.
+   * @default Infinity
+   */
+  readonly maxBytesPerSecond: number;
+  /**
+   * Messages of all channels of one client address together in a second: an IPv4 address or an IPv6 /64, as with
+   * `maxSessionsPerAddress`. Over it the `onRateExceeded` of the channel applies. @default Infinity
+   */
+  readonly maxMessagesPerSecondPerAddress: number;
+  /** Bytes of the messages of all channels of one client address together in a second. @default Infinity */
+  readonly maxBytesPerSecondPerAddress: number;
+  /** How much may come at once: what the rates give in this time, in milliseconds. @default 1000 */
+  readonly rateBurstMs: number;
   /** Unsent bytes of a channel, at which its `onOverflow` applies. @default 1_048_576 (1 MiB) */
   readonly maxBufferedBytes: number;
   /**

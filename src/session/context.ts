@@ -1,9 +1,11 @@
 // The settings of a session, and the part of its server that it uses.
 
+import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
-import type { Heartbeat } from "../transport/transport.ts";
+import type { Heartbeat, TransportKind } from "../transport/transport.ts";
 
 export interface SessionSettings {
   /** How long a session lives without a carrier. */
@@ -15,7 +17,17 @@ export interface SessionSettings {
   readonly heartbeat: Heartbeat;
 }
 
+/** A carrier that a session has from now on. */
+export interface AttachedCarrier {
+  readonly transport: TransportKind;
+  /** False for the first carrier of a session. */
+  readonly isResumed: boolean;
+  /** Kept records that the carrier begins with. */
+  readonly replayed: number;
+}
+
 export interface SessionContext {
+  readonly clock: Clock;
   readonly flusher: Flusher;
   /** Bytes that all sessions and connections hold for their clients. */
   readonly buffered: BufferBudget;
@@ -23,6 +35,10 @@ export interface SessionContext {
   readonly received: BufferBudget;
   /** Prints a line for NODE_DEBUG; undefined if it is off. */
   readonly debug: DebugLog | undefined;
+  /** The session goes on with another carrier, for diagnostics. */
+  carrierAttached(token: string, carrier: AttachedCarrier): void;
+  /** The session has lost its carrier, for diagnostics. */
+  carrierLost(token: string, transport: TransportKind, status: CloseStatus): void;
   sessionEnded(token: string): void;
   /** The session is in the session store, or in another process. */
   sessionLeft(token: string): void;

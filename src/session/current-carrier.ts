@@ -1,13 +1,16 @@
 // The carrier that a session has at the moment, if it has one, and when records are written to it: to a WebSocket or an event
 // stream at once, to a parked poll all together at the end of the turn. While there is none, nothing is written: the session
 // keeps its records, and the next carrier begins with them.
+// Long because each kind of carrier is written to, suspended and ended in its own way.
 
+import { dateOf } from "../base/clock.ts";
 import type { NumberedRecord, OpenRecord } from "../codec/session-record.ts";
 import type { CompactRecord } from "../protocol/session.ts";
-import type { Flushable, Flusher } from "../transport/io/flusher.ts";
+import type { Flushable } from "../transport/io/flusher.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import { NORMAL, REPLACED } from "./close-codes.ts";
+import type { SessionContext } from "./context.ts";
 import { Liveness } from "./liveness.ts";
 import type { ServerSession } from "./server-session.ts";
 
@@ -29,18 +32,18 @@ export class CurrentCarrier implements Flushable {
   #isOpened = false;
   readonly liveness: Liveness;
   readonly #session: ServerSession;
-  readonly #flusher: Flusher;
+  readonly #context: SessionContext;
   /** Undefined while the client is away, and when the session is over. */
   #carrier: Carrier | undefined;
   /** The carrier of a session that is about to leave this process. */
   #suspended: Carrier | undefined;
   #isFlushQueued = false;
 
-  constructor(kind: TransportKind, session: ServerSession, flusher: Flusher) {
+  constructor(kind: TransportKind, session: ServerSession, context: SessionContext) {
     this.kind = kind;
     this.liveness = new Liveness(session.settings);
     this.#session = session;
-    this.#flusher = flusher;
+    this.#context = context;
   }
 
   /** True while there is no carrier. */
@@ -120,6 +123,11 @@ export class CurrentCarrier implements Flushable {
   acknowledgeIfDue(): void {
     const carrier = this.#carrier;
     if (carrier?.kind === "websocket" && this.#session.isAckDue) this.#acknowledge(carrier);
+  }
+
+  /** Acknowledges the messages that the application has taken: none of them is unacknowledged to a client that is refused next. */
+  acknowledgeTaken(): void {
+    if (this.#carrier?.kind === "websocket") this.#acknowledge(this.#carrier);
   }
 
   /** Acknowledges all records that have arrived: the last of them is the client's close. */
@@ -268,9 +276,17 @@ export class CurrentCarrier implements Flushable {
       first,
       heartbeatMs,
       resumeMs,
+      expiresInMs: this.#expiresInMs(),
       since: session.cursors?.areAwaited === true ? true : undefined,
       requests: session.requests?.maxAnswered,
     };
+  }
+
+  /** A duration, because the client's date may be another. At least 1: the channel ends at the next tick. */
+  #expiresInMs(): number | undefined {
+    const { expiresAt } = this.#session;
+    if (expiresAt === undefined) return undefined;
+    return Math.max(Math.floor(expiresAt - dateOf(this.#context.clock)), 1);
   }
 
   #acknowledge(carrier: Carrier): void {
@@ -291,6 +307,6 @@ export class CurrentCarrier implements Flushable {
   #queueFlush(): void {
     if (this.#isFlushQueued) return;
     this.#isFlushQueued = true;
-    this.#flusher.add(this);
+    this.#context.flusher.add(this);
   }
 }

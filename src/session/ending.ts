@@ -10,6 +10,9 @@ import type { SessionContext } from "./context.ts";
 import type { CurrentCarrier } from "./current-carrier.ts";
 import type { ServerSession } from "./server-session.ts";
 
+/** How long a client that has sent more than it may is waited for, in milliseconds: to acknowledge that its session is closed. */
+const REFUSED_MS = 5000;
+
 export interface EndingOwner {
   /** The session is over. Called once. */
   ended(status: CloseStatus): void;
@@ -20,6 +23,9 @@ export class Ending {
   readonly #carrier: CurrentCarrier;
   readonly #context: SessionContext;
   readonly #owner: EndingOwner;
+  #isRefused = false;
+  /** The first tick that found the session refused. */
+  #refusedSince: number | undefined;
 
   constructor(session: ServerSession, carrier: CurrentCarrier, context: SessionContext, owner: EndingOwner) {
     this.#session = session;
@@ -37,6 +43,22 @@ export class Ending {
     this.#session.send(record);
     this.#carrier.write(record);
     if (state.isRestart && this.#carrier.isAway) this.#leave();
+  }
+
+  /** The client sends more than it may. It is told with a close; one that goes on sending instead is not waited for. */
+  refuse(code: number, reason: string): void {
+    this.#carrier.acknowledgeTaken();
+    this.close(code, reason);
+    this.#isRefused = true;
+  }
+
+  /** Called once a second while the client can send: on a carrier, or by POSTs. */
+  tick(now: number): void {
+    if (!this.#isRefused) return;
+    this.#refusedSince ??= now;
+    if (now - this.#refusedSince < REFUSED_MS) return;
+    const { closeStatus: status } = this.#session.state;
+    this.#end(status!, status!.code, status!.reason);
   }
 
   /** The client has acknowledged everything, the close too. */
@@ -101,7 +123,7 @@ export class Ending {
     const { state } = this.#session;
     const { liveness, kind } = this.#carrier;
     if (state.isLingering && !liveness.hasJustLeft) this.#end(state.closeStatus!);
-    else if (liveness.isClientLost(now, kind)) {
+    else if (liveness.isClientLost(now, { kind, isExpired: state.isExpired })) {
       this.#end(state.closeStatus ?? connectionFailed("the client did not come back"));
     }
   }

@@ -143,6 +143,7 @@ export class HandOver {
       resumeMs,
       parkMs,
       heartbeatMs,
+      expiresAt: session.expiresAt,
       kind,
       attempt,
       acknowledged,

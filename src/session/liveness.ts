@@ -10,6 +10,8 @@ import type { SessionSettings } from "./context.ts";
 const UNCONFIRMED_MS = 5000;
 /** The same time for a poll, which always ends: the next one may need several round trips of a slow network. */
 const UNCONFIRMED_POLL_MS = 20_000;
+/** The time for a client whose identity has ended: it may have another one, and ask for the last records. */
+const EXPIRED_MS = 5000;
 /** Factor of the timeout while the carrier is not read: the acknowledgement may be behind unread bytes. */
 const PAUSED_FACTOR = 4;
 /** Less than this fits into the buffers of a system even if the client is gone: only more shows that the client reads. */
@@ -25,6 +27,14 @@ export interface AckProgress {
   readonly answersPings: boolean;
   /** True while the carrier is not read. */
   readonly isPaused: boolean;
+}
+
+/** A client without a carrier. */
+export interface Absent {
+  /** The kind of its last carrier. */
+  readonly kind: TransportKind;
+  /** True if the session was closed because the identity of the client has ended. */
+  readonly isExpired: boolean;
 }
 
 export class Liveness {
@@ -75,12 +85,12 @@ export class Liveness {
     this.#missingSince = undefined;
   }
 
-  /** Called with each tick without a carrier. True if the client has been away too long; `kind`: of its last carrier. */
-  isClientLost(now: number, kind: TransportKind): boolean {
+  /** Called with each tick without a carrier. True if the client has been away too long. */
+  isClientLost(now: number, { kind, isExpired }: Absent): boolean {
     this.#awaySince ??= now;
-    const { resumeMs } = this.#settings;
     const unconfirmedMs = kind === "poll" ? UNCONFIRMED_POLL_MS : UNCONFIRMED_MS;
-    return now - this.#awaySince >= (this.isConfirmed ? resumeMs : Math.min(resumeMs, unconfirmedMs));
+    const mostMs = isExpired ? EXPIRED_MS : this.isConfirmed ? Number.POSITIVE_INFINITY : unconfirmedMs;
+    return now - this.#awaySince >= Math.min(this.#settings.resumeMs, mostMs);
   }
 
   /** Called with each tick while a poll is parked. True if it is to be answered, without records. */

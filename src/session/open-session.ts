@@ -4,13 +4,14 @@
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { AnyChannel, Channel, LostSession, Message, SessionHandlers } from "../channel/channel.ts";
+import { toExpiry } from "../channel/expiry.ts";
 import { checkFields, NO_FIELDS, toFields } from "../channel/headers.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { MAX_SINCE_LENGTH, parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
 import { MAX_REQUESTS } from "../protocol/asked-requests.ts";
-import { type AttachmentOf, acceptWebSocket, toSettings } from "../request/accept.ts";
+import { type AttachmentOf, acceptWebSocket } from "../request/accept.ts";
 import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
 import { contextOf } from "../request/context.ts";
@@ -28,6 +29,7 @@ import {
   StreamCarrier,
   WebSocketCarrier,
 } from "./carrier.ts";
+import { toChannelSettings } from "./channel-settings.ts";
 import { CursorTransport } from "./cursor-transport.ts";
 import { Cursors } from "./cursors.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
@@ -86,12 +88,15 @@ function accept(
   request.exchange.refusalFields = own;
   try {
     if (isForeign(request)) throw new ChannelError("FORBIDDEN_ORIGIN");
-    if (request.isWebSocket || request.method === "GET") return acceptCarrier(request, handlers, options, own);
+    const expiresAt = toExpiry(options.expiresAt, contextOf(request).clock);
+    if (request.isWebSocket || request.method === "GET")
+      return acceptCarrier(request, handlers, options, { own, expiresAt });
     if (request.method === "POST") {
       const { query } = request;
       const context = contextOf(request);
       const from = toCount(query.get("from") ?? "", "from");
       const session = find(request, query.get("session") ?? "", handlers, options);
+      if (session !== undefined) extend(session.channel, expiresAt);
       const { maxMessageBytes = context.webSocket.maxMessageBytes } = options;
       return acceptPost(request, session, { from, maxMessageBytes, fields: answerFields(own) });
     }
@@ -104,6 +109,14 @@ function accept(
 }
 
 /**
+ * A POST proves an identity that lasts longer. An earlier date changes nothing: the POST may have been sent before the carrier
+ * that renewed the identity, whose date the client knows.
+ */
+function extend(channel: TransportChannel, expiresAt = Number.NEGATIVE_INFINITY): void {
+  if (channel.expiresAt !== undefined && expiresAt > channel.expiresAt) channel.expiresAt = expiresAt;
+}
+
+/**
  * True for a request of a page that may not connect. An image's GET has no `Origin` but carries the visitor's cookies:
  * `Sec-Fetch-Site` says where it comes from (W3C Fetch Metadata §2.3). A request whose answer a page can read always has
  * an `Origin`.
@@ -113,12 +126,20 @@ function isForeign(request: ChannelRequest): boolean {
   return !request.headers.has("origin") && /-site$/.test(request.headers.get("sec-fetch-site") ?? "");
 }
 
-/** Accepts a WebSocket or GET as the carrier of the session that it names, or of a new one. `own`: the application's fields. */
+/** The results of the options of one request. */
+interface RequestOptions {
+  /** The application's fields. */
+  readonly own: readonly string[];
+  /** The date at which the identity of this request ends, in milliseconds; undefined: the request brings none. */
+  readonly expiresAt: number | undefined;
+}
+
+/** Accepts a WebSocket or GET as the carrier of the session that it names, or of a new one. */
 function acceptCarrier(
   request: ChannelRequest,
   handlers: SessionHandlers,
   options: AnySessionOptions,
-  own: readonly string[],
+  { own, expiresAt }: RequestOptions,
 ): TransportChannel | HttpTransport {
   const { query } = request;
   const token = query.get("session");
@@ -141,6 +162,8 @@ function acceptCarrier(
   if (found?.transport.session.canResume(after)) {
     const isPrompt = query.get("park") === "0";
     const { session } = found.transport;
+    // Before `open` is written, which tells the client.
+    if (expiresAt !== undefined) found.channel.expiresAt = expiresAt;
     found.transport.attach(toCarrier(request, options, own, session), {
       after,
       attempt,
@@ -157,7 +180,7 @@ function acceptCarrier(
     contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
   const lost = token === null ? undefined : { received: after, groups: cursors ?? 0 };
-  return acceptFirst(request, handlers, options, { own, attempt, cursors, requests, lost });
+  return acceptFirst(request, handlers, options, { own, expiresAt, attempt, cursors, requests, lost });
 }
 
 /** Finds a session that is open here, or opens one that this process has taken from the session store. */
@@ -172,14 +195,14 @@ function find(
   const found = sessions.find(token, identity, request.path);
   // The handler was asynchronous, and the session is on its way to the store: what came now would stay behind.
   if (found?.transport.isLeaving === true) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
-  if (found !== undefined) return found;
-  const taken = sessions.findTaken(token, identity, request.path);
-  return taken === undefined ? undefined : restoreSession(request, taken, handlers, options);
+  const taken = found === undefined ? sessions.findTaken(token, identity, request.path) : undefined;
+  const session = taken === undefined ? found : restoreSession(request, taken, handlers, options);
+  // An identity that has ended is not renewed any more, even if no tick has closed the session so far.
+  session?.channel.expireIfDue();
+  return session;
 }
 
-interface FirstRequest {
-  /** The application's fields. */
-  readonly own: readonly string[];
+interface FirstRequest extends RequestOptions {
   readonly attempt: number | undefined;
   /** The number of cursors that the client keeps; undefined if it keeps none. */
   readonly cursors: number | undefined;
@@ -194,7 +217,7 @@ function acceptFirst(
   request: ChannelRequest,
   handlers: SessionHandlers,
   options: AnySessionOptions,
-  { own, attempt, cursors: told, requests, lost }: FirstRequest,
+  { own, expiresAt, attempt, cursors: told, requests, lost }: FirstRequest,
 ): TransportChannel {
   const context = contextOf(request);
   const sessions = sessionsOf(request);
@@ -210,8 +233,8 @@ function acceptFirst(
   const transport = new Transport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
   transport.session.cursors = cursors;
   transport.session.requests = asks;
-  const settings = toSettings(options, context);
-  const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
+  const settings = toChannelSettings(options, request);
+  const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
   try {
     transport.attach(carrier, { after: 0, attempt, isResumed: false, isPrompt: true });

@@ -2,10 +2,12 @@
 // connection of the client without a hint at the cause.
 
 import { MAX_TIMER_MS } from "../base/clock.ts";
-import { checkAmount, checkInteger, checkString, type ValueCheck } from "../base/option-values.ts";
+import { checkAmount, checkInteger, checkOneOf, checkString, type ValueCheck } from "../base/option-values.ts";
 import type { Message } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
+import { checkExpiry, type ExpiryDate } from "../channel/expiry.ts";
 import type { HeadersInput } from "../channel/headers.ts";
+import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { MOST_REQUESTS } from "../protocol/asked-requests.ts";
@@ -24,6 +26,12 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
    * other its token is unknown. @default none
    */
   readonly identity?: string | undefined;
+  /**
+   * The date at which this identity ends, as a Date or in milliseconds since the Unix epoch. The client is told how long it has left,
+   * and asks again in time: that request brings another date. Otherwise the session ends, with 4401. A request whose date has passed
+   * is refused with 401 (IDENTITY_EXPIRED). @default that of the request before; of the first, never
+   */
+  readonly expiresAt?: ExpiryDate | undefined;
   /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
   readonly resumeMs?: number | undefined;
   /**
@@ -46,6 +54,17 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
    * integer from 1 to 1,000,000. @default 100
    */
   readonly maxRequests?: number | undefined;
+  /** Messages of the client in a second, on all carriers, at which `onRateExceeded` applies. @default the server's, Infinity */
+  readonly maxMessagesPerSecond?: number | undefined;
+  /** Bytes of the client's messages in a second, each at least 64, at which `onRateExceeded` applies. @default the server's, Infinity */
+  readonly maxBytesPerSecond?: number | undefined;
+  /** How much may come at once: what the rates give in this time, in milliseconds. @default the server's, 1000 */
+  readonly rateBurstMs?: number | undefined;
+  /**
+   * The policy for a message that comes faster than it may. `"close"` ends the session (1008), `"wait"` hands it over later and makes
+   * the client wait. A session loses no message, so it has no `"drop"`. @default the server's, "close"; for "drop": "wait"
+   */
+  readonly onRateExceeded?: Exclude<RatePolicy, "drop"> | undefined;
   /** Compresses records, as a channel compresses messages. @default false */
   readonly compress?: boolean | CompressOptions | undefined;
   /** Messages are values of the application, as with a channel: see `jsonMessages`. @default none */
@@ -69,9 +88,14 @@ export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueChec
   onOverflow: checkOverflow,
   maxMessageBytes: checkAmount,
   maxRequests: checkInteger(1, MOST_REQUESTS),
+  maxMessagesPerSecond: checkAmount,
+  maxBytesPerSecond: checkAmount,
+  rateBurstMs: checkAmount,
+  onRateExceeded: checkOneOf("close", "wait"),
   compress: checkCompress,
   codec: checkCodec,
   attachment: checkAnything,
+  expiresAt: checkExpiry,
 };
 
 /** Throws BAD_OPTION. */

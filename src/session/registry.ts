@@ -7,13 +7,15 @@ import type { DebugLog } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import { originForm } from "../codec/http1-request.ts";
-import { networkOf } from "../codec/ip-address.ts";
 import { contextOf, type RequestContext } from "../request/context.ts";
 import type { ChannelRequest } from "../request/request.ts";
+import { clientNetwork } from "../request/server-rates.ts";
+import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
+import type { TransportKind } from "../transport/transport.ts";
 import type { ClaimSource } from "./claim.ts";
-import type { SessionContext } from "./context.ts";
+import type { AttachedCarrier, SessionContext } from "./context.ts";
 import { Cursors } from "./cursors.ts";
 import type { MembershipMover } from "./memberships.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
@@ -27,7 +29,7 @@ export interface OpenSession {
   readonly path: string;
   /** The longest message that its client may send. */
   readonly maxMessageBytes: number;
-  /** The client's network (`networkOf`); undefined if it is unknown, or not limited. */
+  /** The client's network (`clientNetwork`); undefined if it is unknown, or not limited. */
   readonly network: string | undefined;
 }
 
@@ -69,14 +71,25 @@ export interface SessionLimits {
   readonly maxSessionsPerAddress: number;
 }
 
+/** Is told of the carriers of sessions, if it wants to be. */
+export interface CarrierWatcher {
+  readonly isWatchingAttach: boolean;
+  readonly isWatchingDetach: boolean;
+  carrierAttached(channel: TransportChannel, carrier: AttachedCarrier): void;
+  carrierLost(channel: TransportChannel, transport: TransportKind, status: CloseStatus): void;
+}
+
 export interface SessionsOptions {
   readonly limits: SessionLimits;
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
   /** True for the address of a proxy, which all clients behind it share. */
   readonly isProxy: (address: string) => boolean;
   readonly debug: DebugLog | undefined;
+  /** @default nobody is told of carriers */
+  readonly watcher?: CarrierWatcher | undefined;
 }
 
 /** 128 bits, so that tokens cannot be guessed (PROTOCOL.md, "Security"). */
@@ -87,6 +100,7 @@ const MAX_GROWTH = 7;
 const EXTRA_BYTES = 65_536;
 
 export class Sessions implements SessionContext {
+  readonly clock: Clock;
   readonly flusher: Flusher;
   readonly buffered: BufferBudget;
   readonly received: BufferBudget;
@@ -96,6 +110,7 @@ export class Sessions implements SessionContext {
   /** The other processes of the service; undefined where sessions stay in this one. Set before the first session. */
   elsewhere: SessionsElsewhere | undefined;
   readonly #limits: SessionLimits;
+  readonly #watcher: CarrierWatcher | undefined;
   readonly #isProxy: (address: string) => boolean;
   readonly #open = new Map<string, OpenSession>();
   /** Sessions that this process has taken from the session store, and that no request has opened so far. */
@@ -109,7 +124,8 @@ export class Sessions implements SessionContext {
   readonly #lingering = new Set<string>();
   #onNoneLingers: (() => void) | undefined;
 
-  constructor({ limits, flusher, buffered, received, isProxy, debug }: SessionsOptions) {
+  constructor({ limits, clock, flusher, buffered, received, isProxy, debug, watcher }: SessionsOptions) {
+    this.clock = clock;
     this.#limits = limits;
     this.#maxMessageBytes = limits.maxMessageBytes;
     this.flusher = flusher;
@@ -118,17 +134,16 @@ export class Sessions implements SessionContext {
     this.noCursors = new Cursors("none", received);
     this.#isProxy = isProxy;
     this.debug = debug;
+    this.#watcher = watcher;
   }
 
   /** Returns the network by which a client's sessions are counted. Throws TOO_MANY_SESSIONS if there is no room for another. */
   admit(request: ChannelRequest): string | undefined {
-    const { remoteAddress: address } = request;
     const { maxSessions, maxSessionsPerAddress } = this.#limits;
     if (this.#open.size >= maxSessions) throw new ChannelError("TOO_MANY_SESSIONS");
     if (maxSessionsPerAddress === Number.POSITIVE_INFINITY) return undefined;
-    // A Unix socket, or a proxy that does not name its clients, does not tell them apart.
-    if (address === undefined || this.#isProxy(address)) return undefined;
-    const network = networkOf(address);
+    const network = clientNetwork(request, this.#isProxy);
+    if (network === undefined) return undefined;
     if ((this.#networks.get(network) ?? 0) < maxSessionsPerAddress) return network;
     const error = new ChannelError("TOO_MANY_SESSIONS", `maxSessionsPerAddress is ${maxSessionsPerAddress}`);
     if (!this.#hasReportedNetwork) {
@@ -224,6 +239,18 @@ export class Sessions implements SessionContext {
       return toBodyBytes(this.#maxMessageBytes);
     if (session === undefined || !originForm(target).startsWith(`${session.path}?`)) return undefined;
     return toBodyBytes(session.maxMessageBytes);
+  }
+
+  carrierAttached(token: string, carrier: AttachedCarrier): void {
+    if (this.#watcher?.isWatchingAttach !== true) return;
+    const session = this.#open.get(token);
+    if (session !== undefined) this.#watcher.carrierAttached(session.channel, carrier);
+  }
+
+  carrierLost(token: string, transport: TransportKind, status: CloseStatus): void {
+    if (this.#watcher?.isWatchingDetach !== true) return;
+    const session = this.#open.get(token);
+    if (session !== undefined) this.#watcher.carrierLost(session.channel, transport, status);
   }
 
   sessionEnded(token: string): void {

@@ -2,10 +2,10 @@
 
 import { ChannelError } from "../base/errors.ts";
 import type { SessionHandlers } from "../channel/channel.ts";
-import { toSettings } from "../request/accept.ts";
 import { contextOf } from "../request/context.ts";
 import { newChannel } from "../request/new-channel.ts";
 import type { ChannelRequest } from "../request/request.ts";
+import { toChannelSettings } from "./channel-settings.ts";
 import { Claim } from "./claim.ts";
 import { CursorTransport } from "./cursor-transport.ts";
 import type { AnySessionOptions } from "./options.ts";
@@ -24,7 +24,7 @@ export function restoreSession(
   const context = contextOf(request);
   const sessions = sessionsOf(request);
   const elsewhere = sessions.elsewhere!;
-  const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state } = snapshot;
+  const { token, identity, path, resumeMs, heartbeatMs, parkMs, kind, memberships, state, expiresAt } = snapshot;
   const { codec, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   // The sessions that leave are known already: this one would stay behind.
   if (elsewhere.isStopping) throw new ChannelError("SESSION_UNREACHABLE", "this process is stopping");
@@ -39,9 +39,9 @@ export function restoreSession(
     onLost: () => transport.elsewhere(),
   });
   transport.restore(snapshot, claim);
-  const settings = toSettings(options, context);
+  const settings = toChannelSettings(options, request);
   const attachment = snapshot.attachment ?? options.attachment;
-  const channel = newChannel(request, { transport, handlers, settings, codec, attachment });
+  const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   const session = { transport, channel, identity, path, maxMessageBytes, network };
   sessions.add(session);
   const { closeStatus } = transport.session.state;

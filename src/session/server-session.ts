@@ -22,6 +22,8 @@ export class ServerSession extends Session<KeptRecord> {
   readonly state: SessionState = new SessionState();
   /** The highest attempt number that has resumed the session; undefined if its client does not number its attempts. */
   attempt: number | undefined;
+  /** The date at which the identity of the client ends, in milliseconds; undefined: never. The channel looks at it. */
+  expiresAt: number | undefined;
   /** Set if the client keeps the cursors of its groups. */
   cursors: Cursors | undefined;
   /** Set if the client takes requests. */

@@ -25,6 +25,8 @@ export interface SessionSnapshot {
   readonly resumeMs: number;
   readonly parkMs: number;
   readonly heartbeatMs: number;
+  /** The date at which the identity of the client ends, in milliseconds; undefined: never. */
+  readonly expiresAt: number | undefined;
   /** The kind of the last carrier. */
   readonly kind: TransportKind;
   /** The client's highest attempt number, if it numbers them. */
@@ -76,6 +78,7 @@ const CHECKS: Readonly<Record<Exclude<keyof SessionSnapshot, "kept" | "inbox" | 
   resumeMs: isLimit,
   parkMs: isLimit,
   heartbeatMs: isLimit,
+  expiresAt: orMissing((value) => typeof value === "number"),
   kind: isText,
   attempt: orMissing(isCount),
   acknowledged: isCount,

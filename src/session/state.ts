@@ -3,7 +3,7 @@
 import { linkStates } from "../base/linked-states.ts";
 import type { CloseRecord } from "../codec/session-record.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
-import { SERVICE_RESTART } from "./close-codes.ts";
+import { EXPIRED, SERVICE_RESTART } from "./close-codes.ts";
 
 /**
  * open       both ends send messages, over the carrier or, while there is none, kept for the next one
@@ -55,6 +55,11 @@ export class SessionState {
   /** True if the session was closed because the server stops. */
   get isRestart(): boolean {
     return this.#close?.code === SERVICE_RESTART;
+  }
+
+  /** True if the session was closed because the identity of the client has ended. */
+  get isExpired(): boolean {
+    return this.#close?.code === EXPIRED;
   }
 
   /** True if the session ends when its client is away: it cannot come back to a server that has stopped. */

@@ -17,7 +17,7 @@ import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import type { Carrier, CarrierOwner } from "./carrier.ts";
 import type { Claim } from "./claim.ts";
-import { NORMAL, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
+import { NORMAL, POLICY_VIOLATION, SERVICE_RESTART, TRY_AGAIN_LATER } from "./close-codes.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
 import { Ending, type EndingOwner } from "./ending.ts";
@@ -43,7 +43,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
-    this.#carrier = new CurrentCarrier(kind, this.session, context.flusher);
+    this.#carrier = new CurrentCarrier(kind, this.session, context);
     this.#ending = new Ending(this.session, this.#carrier, context, this);
     this.#context = context;
   }
@@ -171,10 +171,15 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     }
     const kindBefore = this.kind;
     this.#context.debug?.(describeAttach(session, kindBefore, carrier.kind, request));
-    if (!this.#carrier.attach(carrier, this, request) || !isResumed) return;
     // A poll follows each poll. Only the first one on a carrier, which is prompt, means that the client is back.
     const hasMoved = kindBefore !== carrier.kind;
-    if (hasMoved || isPrompt || !carrier.isParked) this.listener?.resumed();
+    const isBack = hasMoved || isPrompt || !carrier.isParked;
+    if (isBack) {
+      const replayed = session.sent - session.acknowledged;
+      this.#context.carrierAttached(session.token, { transport: carrier.kind, isResumed, replayed });
+    }
+    if (!this.#carrier.attach(carrier, this, request) || !isResumed) return;
+    if (isBack) this.listener?.resumed();
     if (hasMoved) this.listener?.transportChanged();
   }
 
@@ -257,6 +262,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   resume(): void {
+    // The channel hands over its messages, which gives it room: those that wait behind them must not follow into it.
+    if (this.#isLeaving) return;
     if (this.session.incoming.resume()) this.#carrier.resume();
     this.posts?.check();
   }
@@ -264,6 +271,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   messageTaken(): void {
     this.#carrier.acknowledgeIfDue();
     this.posts?.check();
+  }
+
+  expiryChanged(expiresAt: number | undefined): void {
+    this.session.expiresAt = expiresAt;
   }
 
   hurry(): void {
@@ -283,9 +294,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#ending.close(code, reason);
   }
 
-  /** `TRY_AGAIN_LATER`: the client is too slow or away too long. */
+  /** `TRY_AGAIN_LATER`: the client is too slow or away too long. `POLICY_VIOLATION`: it sends more than it may. */
   fail(code: number, reason: string): void {
     if (code === TRY_AGAIN_LATER) this.#ending.overflowed();
+    else if (code === POLICY_VIOLATION) this.#ending.refuse(code, reason);
     else this.close(code, reason);
   }
 
@@ -304,6 +316,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   tick(now: number): void {
     if (this.isOver) return;
     this.posts?.check(now);
+    if (!this.#carrier.isAway || this.posts?.areUnderWay === true) this.#ending.tick(now);
+    if (this.isOver) return;
     if (!this.#carrier.isAway) {
       this.#carrier.tick(now);
       return;
@@ -322,6 +336,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.liveness.carrierEnded();
     // Not logged for polls: each ends after one answer.
     if (!this.#carrier.isPoll) {
+      this.#context.carrierLost(this.session.token, this.kind, status);
       const name = shortToken(this.session.token);
       this.#context.debug?.(`session ${name} lost its carrier: ${this.kind}, ${describeClose(status)}`);
     }

@@ -72,8 +72,11 @@ export interface Transport<Listener extends TransportListener = TransportListene
   begin?(message: OutboundMessage, position: Position): void;
   part(data: string | Uint8Array): void;
   finish?(): void;
-  /** Answers a request that has no answer yet, and ends. False if no request waits for one. Throws BAD_HEADER. */
-  refuse?(answer: OutboundMessage): boolean;
+  /**
+   * Answers a request that has no answer yet, and ends with the status `end`, by default that of any answer. False if no request
+   * waits for one. Throws BAD_HEADER.
+   */
+  refuse?(answer: OutboundMessage, end?: CloseStatus): boolean;
   /** Ends the conversation without the messages that wait: the client must be able to tell that it is incomplete. */
   fail(code: number, reason: string): void;
   /** Sends a ping. False if the transport has no pings. */
@@ -84,6 +87,8 @@ export interface Transport<Listener extends TransportListener = TransportListene
   goodbye(comeBackMs: number): void;
   /** Drops the connection now. `transportClosed` follows. */
   terminate(): void;
+  /** The identity of the client ends at another date; undefined: never. A session tells its client. */
+  expiryChanged?(expiresAt: number | undefined): void;
   /** Asks for `bufferedAmount` to become zero soon: a session asks its client to acknowledge at once. */
   hurry?(): void;
   /** Writes the output now that waits for the end of the turn: `bufferedAmount` then has only bytes that the system refused. */

@@ -107,6 +107,23 @@ describe("The demo's page", { skip }, () => {
     );
   });
 
+  it("leads to the inspector of one of its servers, which goes on when that is replaced", async (t) => {
+    const { page, url, complaints } = await openDemo(t);
+    await page.getByRole("link", { name: "Look inside a server" }).click();
+    await page.waitForFunction(() => document.querySelector("#live")?.textContent?.includes("live"));
+    const first = await page.locator("#uptime").textContent();
+    assert.match(first ?? "", /^up \d/);
+    for (const [index] of [1, 2, 3].entries()) {
+      assert.equal((await fetch(`${url}/deploys`, { method: "POST" })).status, 202, `deploy ${index}`);
+      await page.waitForTimeout(1500);
+    }
+    await page.getByRole("link", { name: "Groups" }).click();
+    await page.waitForFunction(() => document.querySelector("#group-total")?.textContent !== "");
+    assert.deepEqual(complaints, []);
+    const foreign = await fetch(`${url}/inspect/`, { headers: { origin: "https://app.example" } });
+    assert.equal(foreign.status, 403);
+  });
+
   it("is served with the modules of the client, and no others of the library", async (t) => {
     const { url } = await openDemo(t);
     const answers: readonly [path: string, status: number, type?: string][] = [

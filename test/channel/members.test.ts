@@ -23,6 +23,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   bufferedAmount: true,
   response: true,
   signal: true,
+  expiresAt: true,
   attachment: true,
   send: true,
   close: true,
@@ -37,6 +38,7 @@ const CHANNEL: Readonly<Record<keyof Channel, true>> = {
   onPing: true,
   onPong: true,
   onDrain: true,
+  onDropped: true,
   [Symbol.asyncIterator]: true,
 };
 

@@ -63,6 +63,8 @@ function bench(onOverflow: OverflowPolicy, buffered = new BufferBudget(TOTAL)): 
     buffered,
     messages: { received: 0, sent: 0 },
     channelOverflowed: () => {},
+    rateExceeded: () => {},
+    channelExpired: () => {},
     channelOpened: () => {},
     channelEnded: () => {},
   } as unknown as ChannelContext;

@@ -219,6 +219,20 @@ describe("POSTs", () => {
 });
 
 describe("Requests", () => {
+  it("a poll that is held while a WebSocket is tried is not sent when that one has the session", async () => {
+    const network = new Network();
+    const connection = await network.opened("poll");
+    await network.advance(30_000);
+    // The parked poll ends; the next one waits for the outcome of the attempt.
+    network.get().open({ resumed: true }).finish();
+    await settle();
+    const polls = network.count("GET");
+    network.socket().open({ resumed: true });
+    await settle();
+    assert.equal(connection.transport, "websocket");
+    assert.equal(network.count("GET"), polls);
+  });
+
   for (const [what, answer] of [
     ["under way", () => {}],
     ["paused", (post: PlayedRequest) => post.respond(503, { "Retry-After": "3600" }).finish()],

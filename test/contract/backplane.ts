@@ -480,6 +480,68 @@ export function backplaneContract(
       assert.equal(textOf({ payload: (await a.readRecord("n"))! }), "60");
     });
 
+    it("keeps the value of each key, in one order for all processes, and none that was removed", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      if (!hasLatest(a!) || !hasLatest(b!)) return t.skip("it keeps no last values");
+      const of = { isRemoved: false, maxKeys: 1000, ttlMs: 600_000 };
+      const values = async (from: Backplane & Valued, group = "g"): Promise<string[]> =>
+        (await from.latest(group)).map(textOf).sort();
+      assert.deepEqual(await values(a), []);
+      const listening = new Recorder();
+      await b.subscribe("g", listening);
+      const first = await a.publishLatest("g", bytes("x 1"), KEEP, { ...of, key: "x" });
+      await a.publishLatest("g", bytes("y 1"), KEEP, { ...of, key: "y" });
+      await b.publishLatest("g", bytes("x 2"), KEEP, { ...of, key: "x" });
+      await b.publish("g", bytes("no key"), KEEP);
+      assert.deepEqual(await values(a), ["x 2", "y 1"]);
+      assert.deepEqual(await values(a, "other"), []);
+      await listening.until(4);
+      assert.deepEqual(listening.texts, ["x 1", "y 1", "x 2", "no key"]);
+      const ids = (await a.history("g")).entries.map(({ id }) => id);
+      assert.deepEqual(
+        (await b.latest("g")).map(({ id }) => ids.indexOf(id)).sort(),
+        [1, 2],
+        "with the ids that they have in the stream",
+      );
+      assert.equal((await a.history("g", first)).entries.length, 3);
+      await a.publishLatest("g", bytes("x is gone"), KEEP, { ...of, key: "x", isRemoved: true });
+      assert.deepEqual(await values(b), ["y 1"]);
+      // Both write the same keys at once: of each, the last one in the order of the stream stays.
+      const writing = Array.from({ length: 30 }, (_, n) =>
+        (n % 2 === 0 ? a : b).publishLatest("g", bytes(`${n % 3} ${n}`), KEEP, { ...of, key: String(n % 3) }),
+      );
+      await Promise.all(writing);
+      const kept = (await a.history("g")).entries.map(textOf);
+      const last = ["0", "1", "2"].map((key) => kept.findLast((text) => text.startsWith(`${key} `))!);
+      assert.deepEqual(await values(a), [...last, "y 1"].sort());
+    });
+
+    it("keeps values of any bytes and keys of any text, and drops those that are oldest when there are too many", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      if (!hasLatest(a!) || !hasLatest(b!)) return t.skip("it keeps no last values");
+      const of = { isRemoved: false, maxKeys: 1000, ttlMs: 600_000 };
+      const binary = Uint8Array.from({ length: 256 }, (_, n) => n);
+      for (const key of NAMES) await a.publishLatest("any", bytes(`of ${key}`), KEEP, { ...of, key });
+      await a.publishLatest("any", binary, KEEP, { ...of, key: "binary" });
+      await a.publishLatest("any", new Uint8Array(), KEEP, { ...of, key: "nothing" });
+      const found = await b.latest("any");
+      assert.equal(found.length, NAMES.length + 2);
+      assert.ok(found.some(({ payload }) => payload.length === 256 && [...payload].every((byte, n) => byte === n)));
+      assert.ok(found.some(({ payload }) => payload.length === 0));
+      for (let n = 0; n < 30; n++) {
+        await a.publishLatest("many", bytes(String(n)), KEEP, { ...of, key: String(n), maxKeys: 10 });
+        const kept: number[] = (await b.latest("many")).map(textOf).map(Number);
+        assert.ok(kept.length <= 10);
+        if (n < 10) assert.equal(kept.length, n + 1);
+        else assert.ok(kept.length > 5);
+        assert.deepEqual(
+          kept.sort((x, y) => x - y),
+          Array.from({ length: kept.length }, (_, i) => n - kept.length + 1 + i),
+          "the newest",
+        );
+      }
+    });
+
     it("lists all records, with any names and bytes, also while others are written and deleted", async (t) => {
       const [, a, b] = await cluster(t, 2);
       if (!hasRecords(a!) || !hasRecords(b!)) return t.skip("it has no records");
@@ -556,12 +618,18 @@ export function backplaneContract(
 }
 
 /** A backplane with the optional methods for records. */
+type Valued = Required<Pick<Backplane, "publishLatest" | "latest">>;
+
 type Recording = Backplane & Required<Pick<Backplane, "readRecord" | "swapRecord" | "listRecords">>;
 
 function hasRecords(backplane: Backplane): backplane is Recording {
   return (
     backplane.readRecord !== undefined && backplane.swapRecord !== undefined && backplane.listRecords !== undefined
   );
+}
+
+function hasLatest(backplane: Backplane): backplane is Backplane & Valued {
+  return backplane.publishLatest !== undefined && backplane.latest !== undefined;
 }
 
 /** A listener that writes down what it hears. */

@@ -280,9 +280,40 @@ describe("onGroupStart and onGroupEnd over a backplane", () => {
     }
     assert.deepEqual(told.slice(2), ["a start g"]);
     member.leave();
+    clock.advance(10_000);
     await until(() => told.length === 4, "it has ended");
     assert.deepEqual(told.slice(3), ["a end g"]);
     await Promise.all([a.store.close(), b.store.close()]);
+  });
+
+  it("do not tell the end of a group after its broker was emptied, until the other processes have entered it again", async () => {
+    const clock = new VirtualClock();
+    const { told, broker, start } = service({ clock });
+    const [a, b] = [start("a"), start("b")] as [Process, Process];
+    const members = [join(a.store), join(b.store)];
+    clock.advance(0);
+    await until(() => told.length === 1, "it has begun");
+    await turns();
+    for (const { name, value } of (await broker.listRecords()).records) await broker.swapRecord(name, value, undefined);
+    // The process a notices it first.
+    b.backplane.isCut = true;
+    clock.advance(5000);
+    await until(() => told.length === 2, "a has entered it again");
+    b.backplane.isCut = false;
+    members[0]?.leave();
+    await turns();
+    for (let n = 0; n < 4; n++) {
+      clock.advance(5000);
+      await turns();
+    }
+    const began = told.slice();
+    assert.match(told.join(), /^[ab] start g,a start g$/, "b has members");
+    members[1]?.leave();
+    clock.advance(5000);
+    await until(() => told.length === 3, "it has ended");
+    assert.deepEqual(told, [...began, "b end g"]);
+    await Promise.all([a.store.close(), b.store.close()]);
+    assert.deepEqual((await broker.listRecords()).records, []);
   });
 
   it("do not tell of a group whose last member moves to another process", async () => {

@@ -20,10 +20,14 @@ import { MemoryChannel } from "../support/memory-channel.ts";
 import { serving } from "../support/serving.ts";
 
 const BAD = { code: "BAD_OPTION" };
-const HISTORY = ["size", "ttlMs", "maxBytes", "maxTotalBytes"];
+const HISTORY = ["size", "ttlMs", "maxBytes", "maxTotalBytes", "maxKeys", "valueTtlMs"];
 
 const STORE: Table = {
-  history: [...NO_OBJECT, ...HISTORY.flatMap((name) => NO_AMOUNT.map((value) => ({ [name]: value })))],
+  history: [
+    ...NO_OBJECT,
+    ...HISTORY.flatMap((name) => NO_AMOUNT.map((value) => ({ [name]: value }))),
+    ...NO_FUNCTION.map((value) => ({ latest: value })),
+  ],
   backplane: [...NO_OBJECT, { publish() {} }],
   codec: [...NO_OBJECT, { decode() {} }, { encode: 5 }],
   onJoin: NO_FUNCTION,
@@ -32,7 +36,13 @@ const STORE: Table = {
   clock: [...NO_OBJECT, { now() {} }, { now() {}, setTimer() {} }],
 };
 
-const JOIN: Table = { since: [5, true, {}, []], ids: NO_BOOLEAN, onReset: NO_FUNCTION };
+const JOIN: Table = {
+  since: [5, true, {}, []],
+  ids: NO_BOOLEAN,
+  onReset: NO_FUNCTION,
+  snapshot: NO_FUNCTION,
+  snapshotTimeoutMs: NO_AMOUNT,
+};
 const POLL: Table = { since: [5, true, {}, []], parkMs: NO_AMOUNT, headers: NO_HEADERS };
 const NO_CHANNEL: readonly unknown[] = [5, "x", null, true, [], { send() {} }];
 const BROKER: Table = {

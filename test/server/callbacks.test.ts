@@ -98,8 +98,12 @@ const channelOf = (handlers: ChannelHandlers, options?: ChannelOptions): Case =>
   handler: (r) => openChannel(r, handlers, options),
   act: talk,
 });
+const DROPPING: ChannelOptions = { maxMessagesPerSecond: 0, onRateExceeded: "drop" };
 const sessionOf = (handlers: SessionHandlers): Case => ({ handler: (r) => openSession(r, handlers), act: converse });
-const setupOf = (setup: (channel: Channel) => unknown): Case => ({ handler: (r) => withChannel(r, setup), act: talk });
+const setupOf = (setup: (channel: Channel) => unknown, options?: ChannelOptions): Case => ({
+  handler: (r) => withChannel(r, setup, options),
+  act: talk,
+});
 const sending = (data: () => unknown): Case => ({
   handler: (r) => withChannel(r, (channel) => void channel.send({ body: data() } as SendData, true)),
   act: get,
@@ -184,6 +188,7 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
   ping: (fail) => channelOf({ ping: fail }),
   pong: (fail) => channelOf({ pong: fail }),
   drain: (fail) => channelOf({ open: (channel) => void channel.send("x"), drain: fail }),
+  dropped: (fail) => channelOf({ dropped: fail }, DROPPING),
   close: (fail) => channelOf({ close: fail }),
   error: (fail) => channelOf({ message: () => Promise.reject(new Error("to be handled")), error: fail }),
   lost: (fail) => ({
@@ -211,6 +216,7 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
       channel.onDrain(fail);
       channel.send("x");
     }),
+  onDropped: (fail) => setupOf((channel) => channel.onDropped(fail), DROPPING),
   onClose: (fail) =>
     setupOf((channel) => {
       channel.onClose(silent);

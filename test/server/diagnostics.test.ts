@@ -5,7 +5,15 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { channel as topic } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { type Channel, type ChannelError, type DiagnosticsMessages, event, withChannel } from "../../src/index.ts";
+import {
+  type Channel,
+  type ChannelError,
+  type DiagnosticsMessages,
+  event,
+  openSession,
+  withChannel,
+} from "../../src/index.ts";
+import { testServer } from "../../src/testing/index.ts";
 import { EVENT_NAMES, listenTo } from "../support/diagnostics.ts";
 import { request, serving } from "../support/serving.ts";
 import { deferred, until } from "../support/wait.ts";
@@ -50,6 +58,34 @@ describe("the events of a server", () => {
     ]);
     assert.deepEqual(order, ["setup after channel.open", "close handler after channel.open"]);
     for (const { server } of heard.events) assert.equal(server, site.server);
+  });
+
+  it("tell the carriers of a session: the first, the loss, the one that resumes it, and a change of transport", async (t) => {
+    const heard = listenTo(t, ["unichannel:session.attach", "unichannel:session.detach"]);
+    const channels: Channel[] = [];
+    const app = testServer((r) => openSession(r, { open: (channel) => void channels.push(channel) }));
+    t.after(() => app.stop());
+    const connection = app.connect("/");
+    await connection.opened;
+    app.network.cut();
+    await app.settle();
+    channels[0]!.send("while you were away");
+    await app.advance(1000);
+    const polls = app.connect("/", { carriers: ["poll"] });
+    await polls.opened;
+    await app.advance(60_000);
+    const [first, lost, resumed, polled, ...more] = heard.events.map(({ name, server, ...facts }) => {
+      assert.equal(server, app.server);
+      return { name, ...facts };
+    });
+    const [channel, poller] = channels;
+    const attach = "unichannel:session.attach";
+    assert.deepEqual(first, { name: attach, channel, transport: "websocket", isResumed: false, replayed: 0 });
+    assert.equal(lost!.name, "unichannel:session.detach");
+    assert.equal(heard.of("unichannel:session.detach")[0]!.status.by, "network");
+    assert.deepEqual(resumed, { name: attach, channel, transport: "websocket", isResumed: true, replayed: 1 });
+    assert.deepEqual(polled, { name: attach, channel: poller, transport: "poll", isResumed: false, replayed: 0 });
+    assert.deepEqual(more, [], "polls that follow are the same carrier");
   });
 
   it("show a connection by the same object at both ends", async (t) => {

@@ -63,6 +63,11 @@ const PROOFS: Record<keyof ServerLimits, Proof | readonly string[]> = {
     flood.raw.write(pings(20_000));
     await assert.rejects(flood.message(), /"code":1008/);
   },
+  maxMessagesPerSecond: ["test/server/rates.test.ts"],
+  maxBytesPerSecond: ["test/server/rates.test.ts"],
+  maxMessagesPerSecondPerAddress: ["test/server/rates.test.ts"],
+  maxBytesPerSecondPerAddress: ["test/server/rates.test.ts"],
+  rateBurstMs: ["test/server/rates.test.ts"],
   maxBufferedBytes: ["test/channel/overflow.test.ts", "test/contract/pressure.ts"],
   maxTotalReceivedBytes: ["test/server/total-received.test.ts"],
   maxTotalBufferedBytes: ["test/channel/overflow.test.ts", "test/server/total-buffer.test.ts"],

@@ -70,6 +70,7 @@ describe("the options of openSession", () => {
     // The type of the table refuses a name that is no option.
     const all: Required<{ [Name in keyof SessionOptions]: true }> = {
       identity: true,
+      expiresAt: true,
       resumeMs: true,
       heartbeatMs: true,
       parkMs: true,
@@ -78,6 +79,10 @@ describe("the options of openSession", () => {
       onOverflow: true,
       maxMessageBytes: true,
       maxRequests: true,
+      maxMessagesPerSecond: true,
+      maxBytesPerSecond: true,
+      rateBurstMs: true,
+      onRateExceeded: true,
       compress: true,
       codec: true,
       attachment: true,

@@ -8,6 +8,7 @@ import { decodeSnapshot, encodeSnapshot, type SessionSnapshot } from "../../src/
 const SNAPSHOT: SessionSnapshot = {
   ...{ token: "P.T", identity: undefined, path: "/", maxMessageBytes: 1000, resumeMs: 1, parkMs: 1, heartbeatMs: 1 },
   ...{
+    expiresAt: undefined,
     kind: "sse",
     attempt: 1,
     acknowledged: 0,

@@ -11,6 +11,7 @@ const SNAPSHOT: SessionSnapshot = {
   resumeMs: 60_000,
   parkMs: 20_000,
   heartbeatMs: 25_000,
+  expiresAt: undefined,
   kind: "websocket",
   attempt: undefined,
   acknowledged: 0,
@@ -42,6 +43,7 @@ describe("a session that moves", () => {
   it("has all its fields in the next process", () => {
     assertMoves({});
     assertMoves({
+      expiresAt: 1_700_000_000_000.5,
       ...{ identity: "user 7 \u{1f600}", kind: "poll", attempt: 12, acknowledged: 41, received: 7, takenAtClose: 5 },
       ...{ attachment: { a: [1, null, "x"] }, memberships: [{ group: "g" }], state: [null, { deep: { er: true } }] },
     });

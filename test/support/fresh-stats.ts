@@ -16,6 +16,8 @@ export const FRESH: ServerStats = {
   bytesSent: 0,
   bufferedBytes: 0,
   overflows: { close: 0, drop: 0 },
+  rateExceeded: { close: 0, drop: 0, wait: 0 },
+  expired: 0,
   sessions: { open: 0, relaysOpen: 0, relayed: 0, stored: 0, notStored: 0, taken: 0, lost: 0 },
   errors: {},
 };

@@ -50,6 +50,23 @@ export class LateBackplane implements Backplane {
     });
   }
 
+  publishLatest(...args: Parameters<NonNullable<Backplane["publishLatest"]>>): Promise<string> {
+    const published = this.#publishing.then(() => late(this.#random)).then(() => this.#inner.publishLatest!(...args));
+    this.#publishing = published;
+    return published.then(async (id) => {
+      await late(this.#random);
+      return id;
+    });
+  }
+
+  async latest(group: string): ReturnType<NonNullable<Backplane["latest"]>> {
+    await late(this.#random);
+    if (this.#random() < this.#failures) throw new Error("not now");
+    const values = await this.#inner.latest!(group);
+    await late(this.#random);
+    return values;
+  }
+
   async subscribe(group: string, listener: BackplaneListener): Promise<string | undefined> {
     await late(this.#random);
     if (this.#random() < this.#failures) throw new Error("not now");

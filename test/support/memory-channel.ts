@@ -45,6 +45,8 @@ export class MemoryChannel {
       received: new BufferBudget(Number.POSITIVE_INFINITY),
       messages: { received: 0, sent: 0 },
       channelOverflowed() {},
+      rateExceeded() {},
+      channelExpired() {},
       channelEnded() {},
     };
     const channel = makeChannel(context, { transport: this.#transport, handlers, settings });

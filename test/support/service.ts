@@ -19,6 +19,9 @@ import type { Endpoint } from "./session-client.ts";
 /** Far above what anything here needs on a busy machine. */
 const PATIENCE_MS = 60_000;
 
+/** Lines of `debug` that a client keeps. */
+const MAX_LINES = 40;
+
 const PROCESS = fileURLToPath(new URL("./service-process.js", import.meta.url));
 
 export type ProcessOptions = Omit<ServiceOrder, "broker" | "brokerPort"> & {
@@ -232,6 +235,8 @@ export class NumberedClient {
   readonly openings: Opening<unknown>[] = [];
   readonly errors: unknown[] = [];
   sent = 0;
+  /** What the client did last, for the report of a failure. */
+  readonly #lines: string[] = [];
   readonly #service: Service;
   #isSending = true;
 
@@ -239,7 +244,11 @@ export class NumberedClient {
     this.id = id;
     this.#service = service;
     // A process takes seconds to start on a busy machine; the default would then make the client wait for half a minute.
-    this.connection = connect(url, { WebSocket: WebSocket as never, backoff: { capMs: 500 }, ...options });
+    const debug = (line: string): void => {
+      this.#lines.push(`${new Date().toISOString().slice(11)} ${line}`);
+      if (this.#lines.length > MAX_LINES) this.#lines.shift();
+    };
+    this.connection = connect(url, { WebSocket: WebSocket as never, backoff: { capMs: 500 }, debug, ...options });
     this.connection.onMessage((message: Message) => void this.received.push(numberOf(message)));
     this.connection.onOpen((opening) => this.openings.push(opening));
     this.connection.onError((error) => this.errors.push(error));
@@ -309,7 +318,8 @@ export class NumberedClient {
     this.stopSending();
     await soon(
       () => this.isComplete,
-      () => `all of ${this.id}: ${this.received.length} and ${this.got.length} of ${this.sent}`,
+      () =>
+        `all of ${this.id}: ${this.received.length} and ${this.got.length} of ${this.sent}; at ${new Date().toISOString().slice(11)}:\n${this.#lines.join("\n")}`,
     );
     const all = Array.from({ length: this.sent }, (_, i) => i + 1);
     assert.deepEqual(this.received, all, `${this.id} has received`);

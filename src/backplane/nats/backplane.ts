@@ -4,13 +4,21 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
-import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneKey,
+  BackplaneListener,
+  HistoryLimits,
+} from "../backplane.ts";
 import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
 import type { NatsConnection } from "./api.ts";
 import { checkConnection, STREAM_OPTIONS } from "./checks.ts";
 import { NatsLink } from "./connection.ts";
 import type { ReadMessage } from "./consumer.ts";
+import { NatsLatest } from "./latest.ts";
 import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
 import { NatsPresence } from "./presence.ts";
 import { readAll } from "./read.ts";
@@ -43,6 +51,7 @@ class NatsBackplane extends BrokerBackplane {
   readonly #link: NatsLink;
   readonly #streams: NatsStreams;
   readonly #reader: NatsReader;
+  readonly #latest: NatsLatest;
 
   constructor(connection: NatsConnection, options: NatsBackplaneOptions, clock: Clock) {
     super();
@@ -55,6 +64,7 @@ class NatsBackplane extends BrokerBackplane {
       onDown: () => {
         this.#streams.forget();
         this.records.forget();
+        this.#latest.forget();
       },
       onUp: () => this.#resume(),
     });
@@ -64,6 +74,7 @@ class NatsBackplane extends BrokerBackplane {
       onForgotten: () => this.presence.announceAgain(),
     });
     this.records = new NatsRecords(this.#link, { name, replicas });
+    this.#latest = new NatsLatest(this.#link, { name, replicas });
     this.#reader = new NatsReader(this.#link, this.#streams, onError);
     const processId = nameToken(randomUUID());
     this.presence = new NatsPresence(this.#link, this.#streams, { clock, processId, aliveMs, onError });
@@ -77,6 +88,16 @@ class NatsBackplane extends BrokerBackplane {
       if (!this.#streams.isKept(keep)) await this.#streams.grow(keep);
       return toNatsId(await this.#streams.publisher.append(subject, bytes));
     });
+  }
+
+  async publishLatest(group: string, payload: Uint8Array, keep: HistoryLimits, of: BackplaneKey): Promise<string> {
+    const id = await this.publish(group, payload, keep);
+    await this.ask(() => this.#latest.put(group, id, payload, of));
+    return id;
+  }
+
+  latest(group: string): Promise<readonly BackplaneEntry[]> {
+    return this.ask(() => this.#latest.read(group));
   }
 
   async history(group: string, since?: string): Promise<BackplaneHistory> {

@@ -4,7 +4,14 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { checkOptions, type ValueCheck } from "../../base/option-values.ts";
-import type { Backplane, BackplaneEntry, BackplaneHistory, BackplaneListener, HistoryLimits } from "../backplane.ts";
+import type {
+  Backplane,
+  BackplaneEntry,
+  BackplaneHistory,
+  BackplaneKey,
+  BackplaneListener,
+  HistoryLimits,
+} from "../backplane.ts";
 import { BrokerBackplane } from "../broker-backplane.ts";
 import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options.ts";
 import { BEGINNING, compareStreamIds, isStreamId } from "../stream-ids.ts";
@@ -14,7 +21,15 @@ import { checkPrefix, RedisKeys } from "./keys.ts";
 import { RedisPresence } from "./presence.ts";
 import { BLOCK_MS, MIN_KEPT, RedisReader } from "./reader.ts";
 import { RedisRecords } from "./records.ts";
-import { MIN_TTL_MS, publishMessage, readPositions, type StreamPosition } from "./scripts.ts";
+import {
+  MAX_TTL_MS,
+  MIN_TTL_MS,
+  type PublishLimits,
+  publishMessage,
+  publishValue,
+  readPositions,
+  type StreamPosition,
+} from "./scripts.ts";
 import { messageOf, type RawEntry } from "./stream.ts";
 
 /** The options of `redisBackplane`. */
@@ -35,8 +50,6 @@ const REDIS_OPTIONS: Readonly<Record<keyof RedisBackplaneOptions, ValueCheck>> =
 const TRIM_PART = 8;
 /** Number of groups whose last trim is remembered. */
 const MAX_TRIM_TIMES = 10_000;
-/** A longer ttl means no expiry. */
-const MAX_TTL_MS = 1e12;
 
 /**
  * A backplane over Redis 7 or Valkey. `client` is a client of node-redis (4 to 6), ioredis or iovalkey. Only duplicates of it
@@ -97,16 +110,39 @@ class RedisBackplane extends BrokerBackplane {
     });
   }
 
-  async publish(group: string, payload: Uint8Array, { size, ttlMs }: HistoryLimits): Promise<string> {
+  publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string> {
+    return this.#append(group, keep, (limits) =>
+      publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
+    );
+  }
+
+  publishLatest(group: string, payload: Uint8Array, keep: HistoryLimits, of: BackplaneKey): Promise<string> {
+    const keys = this.#keys;
+    const names = [keys.stream(group), keys.counter(group), keys.values(group), keys.valueOrder(group)] as const;
+    return this.#append(group, keep, (limits) => publishValue(this.#writer, names, payload, { limits, of }));
+  }
+
+  async latest(group: string): Promise<readonly BackplaneEntry[]> {
+    const reply = await this.ask(() => this.#writer.send(["HVALS", this.#keys.values(group)]));
+    return (reply as readonly Buffer[]).flatMap((value) => {
+      const space = value.indexOf(" ");
+      const id = value.toString("latin1", 0, Math.max(space, 0));
+      return isStreamId(id) ? [{ id, payload: value.subarray(space + 1) }] : [];
+    });
+  }
+
+  async #append(
+    group: string,
+    { size, ttlMs }: HistoryLimits,
+    send: (limits: PublishLimits) => Promise<string>,
+  ): Promise<string> {
     const isDue = ttlMs <= MAX_TTL_MS && this.#isTrimDue(group, ttlMs);
     const limits = {
       size: Math.max(size, MIN_KEPT),
       expiry: isDue ? { ttlMs: Math.max(2 * ttlMs, MIN_TTL_MS), oldestMs: Math.max(ttlMs, MIN_TTL_MS) } : undefined,
     };
     try {
-      return await this.ask(() =>
-        publishMessage(this.#writer, this.#keys.stream(group), this.#keys.counter(group), payload, limits),
-      );
+      return await this.ask(() => send(limits));
     } catch (error) {
       this.#trimAt.delete(group);
       throw error;

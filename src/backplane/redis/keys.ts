@@ -33,6 +33,16 @@ export class RedisKeys {
     return `${this.#tag}:count${encodeName(group)}`;
   }
 
+  /** Key of the hash of the last values of a group. */
+  values(group: string): string {
+    return `${this.#tag}:values${encodeName(group)}`;
+  }
+
+  /** Key of the sorted set of the keys that have a value in a group, by the numbers of their messages. */
+  valueOrder(group: string): string {
+    return `${this.#tag}:order${encodeName(group)}`;
+  }
+
   /** Key of the hash of the members of a group. */
   members(group: string): string {
     return `${this.#tag}:members${encodeName(group)}`;

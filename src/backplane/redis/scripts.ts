@@ -2,17 +2,21 @@
 // step, so a reader that finds number 12 behind number 10 knows that 11 is lost.
 
 import { ChannelError } from "../../base/errors.ts";
+import type { BackplaneKey } from "../backplane.ts";
 import { isReplyError, type RedisLink } from "./connection.ts";
+import { encodeName } from "./keys.ts";
 
 /** Lifetime of a stream's key after its last entry, in milliseconds. */
 export const MIN_TTL_MS = 60_000;
+/** A longer ttl means no expiry. */
+export const MAX_TTL_MS = 1e12;
 
 /**
  * KEYS: stream, counter. ARGV: payload, maximum number of entries ("" for no limit), lifetime of the keys in ms ("" to leave
  * it), age of the oldest entry in ms. The name of the field is the number: `f` for the first one of a counter, `p` for the
  * others. A counter begins at the microsecond of its creation, so that no number is repeated when the server has lost it.
  */
-const PUBLISH = `local n=redis.call('INCR',KEYS[2])
+const APPEND = `local n=redis.call('INCR',KEYS[2])
 local kind='p'
 if n==1 then
 local t=redis.call('TIME')
@@ -28,6 +32,29 @@ if ARGV[3]~='' then
 redis.call('PEXPIRE',KEYS[1],ARGV[3])
 redis.call('PEXPIRE',KEYS[2],ARGV[3])
 redis.call('XTRIM',KEYS[1],'MINID',string.format('%.0f',string.match(id,'^%d+')-ARGV[4]))
+end
+`;
+
+const PUBLISH = `${APPEND}return id`;
+
+/**
+ * The same, in one step with the value of a key. KEYS 3 and 4: the hash of values, each an id, a space and the payload; the sorted set
+ * of their keys. ARGV 5 on: key, 1 if it is removed, maximum number of keys, lifetime of the values in ms ("": no end).
+ */
+const PUBLISH_LATEST = `${APPEND}if ARGV[6]=='1' then
+redis.call('HDEL',KEYS[3],ARGV[5])
+redis.call('ZREM',KEYS[4],ARGV[5])
+else
+redis.call('HSET',KEYS[3],ARGV[5],id..' '..ARGV[1])
+redis.call('ZADD',KEYS[4],string.format('%.0f',n),ARGV[5])
+local over=redis.call('ZCARD',KEYS[4])-ARGV[7]
+if over>0 then
+for _,key in ipairs(redis.call('ZRANGE',KEYS[4],0,over-1)) do redis.call('HDEL',KEYS[3],key) end
+redis.call('ZREMRANGEBYRANK',KEYS[4],0,over-1)
+end
+end
+for k=3,4 do
+if ARGV[8]=='' then redis.call('PERSIST',KEYS[k]) else redis.call('PEXPIRE',KEYS[k],ARGV[8]) end
 end
 return id`;
 
@@ -73,9 +100,30 @@ export async function publishMessage(
   payload: Uint8Array,
   { size, expiry }: PublishLimits,
 ): Promise<string> {
+  return String(await link.run(PUBLISH, ["2", stream, counter, payload, ...toArguments({ size, expiry })]));
+}
+
+/** The same for the value of a key. */
+export async function publishValue(
+  link: RedisLink,
+  keys: readonly [stream: string, counter: string, values: string, order: string],
+  payload: Uint8Array,
+  { limits, of }: { readonly limits: PublishLimits; readonly of: BackplaneKey },
+): Promise<string> {
+  const { key, isRemoved, maxKeys, ttlMs } = of;
+  const most = Number.isFinite(maxKeys) ? maxKeys : Number.MAX_SAFE_INTEGER;
+  const value = [
+    encodeName(key),
+    isRemoved ? "1" : "",
+    String(Math.floor(most)),
+    ttlMs <= MAX_TTL_MS ? toInteger(ttlMs) : "",
+  ];
+  return String(await link.run(PUBLISH_LATEST, ["4", ...keys, payload, ...toArguments(limits), ...value]));
+}
+
+function toArguments({ size, expiry }: PublishLimits): readonly string[] {
   const kept = Number.isFinite(size) ? String(Math.ceil(size)) : "";
-  const [ttl, oldest] = expiry === undefined ? ["", ""] : [toInteger(expiry.ttlMs), toInteger(expiry.oldestMs)];
-  return String(await link.run(PUBLISH, ["2", stream, counter, payload, kept, ttl, oldest]));
+  return expiry === undefined ? [kept, "", ""] : [kept, toInteger(expiry.ttlMs), toInteger(expiry.oldestMs)];
 }
 
 /** The end of a group's stream. */

@@ -6,6 +6,7 @@ import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { ControlEntry } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
+import { newestOfEach } from "../latest.ts";
 import { GroupLog, type LogLimits } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { Retries } from "./retries.ts";
@@ -24,6 +25,8 @@ const MAX_TRIES = 5;
 export interface BackplaneStreamOwner {
   readonly backplane: GuardedBackplane;
   readonly limits: LogLimits;
+  /** True if the last value of each key is kept. */
+  readonly keepsLatest: boolean;
   readonly budget: HistoryBudget;
   readonly retries: Retries;
   /** Returns the call that publishes a message. */
@@ -73,6 +76,10 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
 
   compareIds(a: string, b: string): number {
     return this.#owner.backplane.compareIds(a, b, this.#group);
+  }
+
+  isId(text: string): boolean {
+    return this.#owner.backplane.isId(text, this.#group);
   }
 
   get position(): string | undefined {
@@ -145,15 +152,17 @@ export class BackplaneStream implements GroupStream, SubscriptionOwner {
     const log = this.#log;
     if (log === undefined) return undefined;
     if (since === undefined) return { entries: NO_ENTRIES, reset: false, position: log.last };
-    if (since === "") return this.#fromLog(undefined);
+    // Values are older than the stream.
+    if (since === "") return this.#owner.keepsLatest ? undefined : this.#fromLog(undefined);
     // A client may send an id that does not exist yet: only the backplane knows.
     return this.#owner.backplane.isId(since, this.#group) && log.has(since) ? this.#fromLog(since) : undefined;
   }
 
   #fromLog(position: string | undefined): Replay | undefined {
-    const entries = this.#log?.after(position);
-    if (entries === undefined) return undefined;
-    return { entries, reset: false, position: entries.at(-1)?.id ?? position ?? this.#log?.last };
+    const kept = this.#log?.after(position);
+    if (kept === undefined) return undefined;
+    const entries = this.#owner.keepsLatest ? newestOfEach(kept) : kept;
+    return { entries, reset: false, position: kept.at(-1)?.id ?? position ?? this.#log?.last };
   }
 
   async #fromBackplane(since: string | undefined, fromLog: () => Replay | undefined): Promise<Replay> {

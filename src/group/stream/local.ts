@@ -1,16 +1,26 @@
 // The streams of groups that exist in this process only. Delivery is part of the call that publishes.
 
 import { randomBytes } from "node:crypto";
-import type { BackplaneMember } from "../../backplane/backplane.ts";
+import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.ts";
 import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import { type Control, ControlEntry } from "../control.ts";
+import { LastValues } from "../last-values.ts";
+import { newestOfEach, wholeOf } from "../latest.ts";
 import { GroupLog } from "../log.ts";
 import { GroupEntry, type GroupMessage, NO_ENTRIES } from "../message.ts";
 import type { PresenceView } from "../presence-view.ts";
 import type { Publication } from "../publications.ts";
 import { type GroupLives, LocalLives } from "./group-lives.ts";
-import type { GroupStream, PublishTo, Replay, SourceOwner, StreamListener, StreamSource } from "./source.ts";
+import type {
+  GroupStream,
+  PublishTo,
+  Replay,
+  SourceOwner,
+  StreamListener,
+  StreamPart,
+  StreamSource,
+} from "./source.ts";
 
 export class LocalSource implements StreamSource {
   readonly owner: SourceOwner;
@@ -23,6 +33,7 @@ export class LocalSource implements StreamSource {
   readonly #views = new Map<string, PresenceView>();
   /** This process has all members. */
   readonly counts = undefined;
+  readonly leases = undefined;
   readonly isShared = false;
   /** Number of messages that were published to several groups. */
   #shared = 0;
@@ -50,6 +61,10 @@ export class LocalSource implements StreamSource {
     const publication = this.owner.publications.open(`local ${(this.#shared += 1)}`);
     return (group, stream) =>
       stream instanceof LocalStream ? stream.append(message, except, publication) : this.publish(group);
+  }
+
+  part({ message, keep }: StreamPart): PublishTo {
+    return (group, stream) => (stream instanceof LocalStream ? stream.appendKept(message, keep) : this.publish(group));
   }
 
   control(control: Control): PublishTo {
@@ -103,8 +118,9 @@ export class LocalSource implements StreamSource {
   }
 
   get keepsHistory(): boolean {
-    const { size, maxBytes, maxTotalBytes } = this.owner.history;
-    return size > 0 && maxBytes > 0 && maxTotalBytes > 0;
+    const { keepsLatest, history } = this.owner;
+    const { size, maxKeys, maxBytes, maxTotalBytes } = history;
+    return (size > 0 || (keepsLatest && maxKeys > 0)) && maxBytes > 0 && maxTotalBytes > 0;
   }
 }
 
@@ -113,13 +129,16 @@ class LocalStream implements GroupStream {
   readonly #group: string;
   readonly #listener: StreamListener;
   readonly #log: GroupLog;
+  /** Undefined if the last value of each key is not kept. */
+  readonly #values: LastValues | undefined;
 
   constructor(source: LocalSource, group: string, base: string, listener: StreamListener) {
     const { ids, owner } = source;
     this.#source = source;
     this.#group = group;
     this.#listener = listener;
-    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => owner.historyDropped(group));
+    this.#log = new GroupLog(base, owner.history, owner.budget, ids.compare, () => this.#dropped());
+    this.#values = owner.keepsLatest ? new LastValues(owner.history, owner.budget, () => this.#dropped()) : undefined;
   }
 
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string> {
@@ -131,8 +150,15 @@ class LocalStream implements GroupStream {
     ids.newest += 1;
     const entry = new GroupEntry(ids.latest, message, owner.clock.now(), except, publication);
     this.#log.append(entry);
+    this.#values?.put(entry);
     this.#listener.accept(entry);
     return Promise.resolve(entry.id);
+  }
+
+  /** The history of the group keeps at least as much as `keep` from now on. */
+  appendKept(message: GroupMessage, keep: HistoryLimits): Promise<string> {
+    this.#log.keepAtLeast(keep);
+    return this.append(message, undefined);
   }
 
   control(control: Control): Promise<string> {
@@ -146,6 +172,10 @@ class LocalStream implements GroupStream {
 
   compareIds(a: string, b: string): number {
     return this.#source.ids.compare(a, b);
+  }
+
+  isId(text: string): boolean {
+    return this.#source.ids.isIssued(text);
   }
 
   get position(): string | undefined {
@@ -165,11 +195,14 @@ class LocalStream implements GroupStream {
     if (since === undefined) return { entries: NO_ENTRIES, reset: false, position: ids.latest };
     // The fast path of nearly every poll that comes back.
     if (since === this.#log.last) return { entries: NO_ENTRIES, reset: false, position: since };
-    this.#log.expire(owner.clock.now());
+    this.#expire(owner.clock.now());
     const found = ids.isIssued(since) ? this.#log.after(since) : undefined;
-    const entries = found ?? this.#log.entries;
-    const position = entries.at(-1)?.id ?? (found === undefined ? ids.latest : since);
-    return { entries, reset: found === undefined && since !== "", position };
+    const kept = found ?? this.#log.entries;
+    const position = kept.at(-1)?.id ?? (found === undefined ? ids.latest : since);
+    const reset = found === undefined && since !== "";
+    if (this.#values === undefined) return { entries: kept, reset, position };
+    const whole = found === undefined ? wholeOf(this.#values.entries, kept, ids.compare) : newestOfEach(kept);
+    return { entries: whole, reset, position };
   }
 
   /** A position is an id: also the beginning of a stream here has one. */
@@ -178,12 +211,27 @@ class LocalStream implements GroupStream {
   }
 
   expire(nowMs: number): boolean {
+    this.#expire(nowMs);
+    return !this.#isEmpty();
+  }
+
+  #expire(nowMs: number): void {
     this.#log.expire(nowMs);
-    return !this.#log.isEmpty;
+    this.#values?.expire(nowMs);
+  }
+
+  #isEmpty(): boolean {
+    return this.#log.isEmpty && this.#values?.isEmpty !== false;
+  }
+
+  /** The budget has dropped the last entry of the log, or the last value. */
+  #dropped(): void {
+    if (this.#isEmpty()) this.#source.owner.historyDropped(this.#group);
   }
 
   end(): void {
     this.#log.clear();
+    this.#values?.clear();
     this.#source.ended(this.#group, this.#log.last!);
   }
 }

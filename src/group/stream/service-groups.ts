@@ -21,8 +21,13 @@ import {
   processesOf,
 } from "./group-record.ts";
 import type { Retries } from "./retries.ts";
-import { ServiceProcesses } from "./service-processes.ts";
+import { LOOK_MS, ServiceProcesses } from "./service-processes.ts";
 
+/**
+ * Time for which no group ends here after a broker has lost its data: the other processes notice that within `LOOK_MS`, and until then the
+ * records do not have their members.
+ */
+const SETTLE_MS = 2 * LOOK_MS;
 /** Records that are changed at once. */
 const MAX_CHANGES = 64;
 /** Time for which a group does not end whose last member goes on in another process. */
@@ -35,7 +40,7 @@ const LAST_ATTEMPTS = 4;
 
 interface Life {
   hasMembers: boolean;
-  /** Time until which it does not end without members. */
+  /** Time until which it does not end without members; see `#settledAtMs`, too. */
   keptUntilMs: number;
   /** Id of this process in the group's record; undefined if it is not there. */
   listedAs: string | undefined;
@@ -53,6 +58,8 @@ export class ServiceGroups implements GroupLives {
   readonly #options: ServiceGroupsOptions;
   readonly #processes: ServiceProcesses;
   readonly #lives = new Map<string, Life>();
+  /** Time until which the records may lack processes. */
+  #settledAtMs = 0;
   /** Former ids of this process. */
   readonly #former = new Set<string>();
   readonly #window = new ByteWindow(MAX_CHANGES);
@@ -72,6 +79,7 @@ export class ServiceGroups implements GroupLives {
       report: (error) => report(error, undefined),
       renamed: (former) => {
         this.#former.add(former);
+        this.#settledAtMs = clock.now() + SETTLE_MS;
         for (const [group, life] of this.#lives) this.#run(group, life);
       },
       looked: () => {
@@ -115,7 +123,7 @@ export class ServiceGroups implements GroupLives {
 
   /** Id under which this process should be in the record of a group. */
   #wanted({ hasMembers, keptUntilMs, listedAs }: Life): string | undefined {
-    const isKept = listedAs !== undefined && keptUntilMs > this.#options.clock.now();
+    const isKept = listedAs !== undefined && Math.max(keptUntilMs, this.#settledAtMs) > this.#options.clock.now();
     return hasMembers || isKept ? this.#processes.id : undefined;
   }
 
@@ -217,7 +225,8 @@ export class ServiceGroups implements GroupLives {
     let from: string | undefined;
     do {
       const { records, next } = await backplane.listRecords(from);
-      for (const { name, value } of records) use(name, value);
+      // Other records are those of published streams.
+      for (const { name, value } of records) if (/^[pg]/.test(name)) use(name, value);
       from = next;
     } while (from !== undefined && !this.#isOver);
   }

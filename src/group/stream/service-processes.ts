@@ -10,7 +10,7 @@ import { PROCESSES } from "../own-groups.ts";
 import type { Retries } from "./retries.ts";
 
 /** Interval of looking after the processes. */
-const LOOK_MS = 5000;
+export const LOOK_MS = 5000;
 /** Looks in succession that do not find a process before it counts as dead: a broker that was emptied lists it again soon. */
 const MISSED_LOOKS = 3;
 /** Further looks after which a process that was declared dead is buried by another one: the first one may have died. */

@@ -2,7 +2,7 @@
 // (`backplane-source.ts`).
 // Each group has one stream. All its members receive the entries of the stream in the same order.
 
-import type { BackplaneMember } from "../../backplane/backplane.ts";
+import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
@@ -14,6 +14,15 @@ import type { Publications } from "../publications.ts";
 
 import type { Counts } from "./counts.ts";
 import type { GroupLives, LifeListener } from "./group-lives.ts";
+import type { StreamLeases } from "./stream-leases.ts";
+
+/** A message of a published stream. */
+export interface StreamPart {
+  readonly message: GroupMessage;
+  readonly keep: HistoryLimits;
+  /** The last message is the end. */
+  readonly place: "part" | "end";
+}
 
 /** Entries after an id. */
 export interface Replay {
@@ -46,6 +55,8 @@ export interface GroupStream {
   publish(message: GroupMessage, except: AnyChannel | undefined): Promise<string>;
   /** Returns a negative number if `a` comes before `b` in the stream. */
   compareIds(a: string, b: string): number;
+  /** Returns true for a text that may be an id of this stream: `compareIds` can compare it. */
+  isId(text: string): boolean;
   /** The id after which the next entry follows that the listener receives; "": the beginning; undefined if that is not known. */
   readonly position: string | undefined;
   /**
@@ -56,7 +67,7 @@ export interface GroupStream {
   /** Returns true if the entry with this id has been received here, or precedes all that have been. */
   has(id: string): boolean;
   /**
-   * Returns the entries after `since`, an id that a client has sent. An empty string: all that are kept; undefined: none, only
+   * Returns the entries after `since`, an id that a client has sent, where values are kept only the last one of each key. An empty string: all that are kept; undefined: none, only
    * the position of the stream. Returns at once if the log has them: no entry is then missing between them and the next one
    * that the listener receives. Otherwise returns a promise, which never rejects, for some of them: `replayFrom` has the rest.
    */
@@ -82,6 +93,8 @@ export interface StreamSource {
   publish(group: string, message: GroupMessage): Promise<string>;
   /** Prepares a message for several groups. Each call of the result publishes it to one of them. */
   share(message: GroupMessage, except: AnyChannel | undefined): PublishTo;
+  /** Prepares a message of a published stream. */
+  part(part: StreamPart): PublishTo;
   /** Prepares a control. */
   control(control: Control): PublishTo;
   /** Like GroupStream.replay, for a group that may have no stream here. Rejects with BACKPLANE_UNAVAILABLE. */
@@ -97,6 +110,8 @@ export interface StreamSource {
   readonly lives: GroupLives | undefined;
   /** The numbers of members in all processes; undefined where they are not counted. */
   readonly counts: Pick<Counts, "changed" | "count"> | undefined;
+  /** The published streams of all processes; undefined where there is one process. */
+  readonly leases: StreamLeases | undefined;
   present(group: string): Promise<readonly BackplaneMember[]>;
   close(): Promise<void>;
 }
@@ -109,6 +124,8 @@ export interface SourceOwner {
   readonly lives: LifeListener | undefined;
   /** True if the members of all processes are counted. */
   readonly hasCounts: boolean;
+  /** True if each group keeps the last value of each key. */
+  readonly keepsLatest: boolean;
   readonly publications: Publications;
   /** Shared by the logs of all groups. */
   readonly budget: HistoryBudget;

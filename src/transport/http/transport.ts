@@ -109,8 +109,10 @@ export class HttpTransport implements Transport, ExchangeListener {
     if (this.#isStarted) {
       this.send(message);
       this.close(1000, "");
-      return;
-    }
+    } else this.#respond(message, ANSWERED);
+  }
+
+  #respond(message: OutboundMessage, end: CloseStatus): void {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
     const body = encoded === undefined ? encode(message, format) : encoded.data;
@@ -119,7 +121,7 @@ export class HttpTransport implements Transport, ExchangeListener {
     const head = whole?.head ?? format.head(this.#withFields(message), "whole");
     if (whole !== undefined) whole.head = head;
     this.#response.respond(head, body, whole);
-    this.#ended(ANSWERED);
+    this.#ended(end);
   }
 
   begin(message: OutboundMessage, position: Position): void {
@@ -133,9 +135,9 @@ export class HttpTransport implements Transport, ExchangeListener {
     this.#write(this.#format.encodePart(data));
   }
 
-  refuse(answer: OutboundMessage): boolean {
+  refuse(answer: OutboundMessage, end: CloseStatus = ANSWERED): boolean {
     if (this.#isStarted || this.#end !== undefined) return false;
-    this.sendLast(answer);
+    this.#respond(answer, end);
     return true;
   }
 

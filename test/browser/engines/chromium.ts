@@ -130,6 +130,12 @@ class ChromiumPage implements Page {
     await this.#call("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" });
   }
 
+  async crash(): Promise<void> {
+    // The page does not live to answer.
+    void this.#call("Page.crash").catch(() => {});
+    while (!(await this.#isCrashed())) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
   async close(): Promise<void> {
     await this.#rpc.call("Target.closeTarget", { targetId: this.#targetId });
   }
@@ -138,6 +144,15 @@ class ChromiumPage implements Page {
     return (await this.evaluate("document.readyState === 'complete' ? location.href : undefined")) as
       | string
       | undefined;
+  }
+
+  async #isCrashed(): Promise<boolean> {
+    const answer = this.evaluate("1").then(
+      () => false,
+      () => true,
+    );
+    const silence = new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 500));
+    return Promise.race([answer, silence]);
   }
 
   #call<T>(method: string, params?: Readonly<Record<string, unknown>>): Promise<T> {

@@ -7,6 +7,8 @@ export type Capability =
   | "networkSwitch"
   /** The browser freezes a hidden page (WICG Page Lifecycle): its scripts and timers stop until `resume`. */
   | "freeze"
+  /** The process of a page can be ended. */
+  | "crash"
   /** A page with an open connection goes to the back-forward cache. */
   | "cachesConnected"
   /** The first bytes of a document are shown at once, however few they are. */
@@ -37,6 +39,8 @@ export interface Page {
   setOffline(isOffline: boolean): Promise<void>;
   /** Needs `freeze`. */
   setFrozen(isFrozen: boolean): Promise<void>;
+  /** Needs `crash`: ends the process of the page. */
+  crash(): Promise<void>;
   close(): Promise<void>;
 }
 

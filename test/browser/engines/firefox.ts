@@ -22,6 +22,7 @@ export const firefox: Engine = {
   name: "Firefox",
   skip: needs("firefox-esr"),
   lacks: {
+    crash: "WebDriver BiDi has no command for it",
     freeze: "Firefox does not freeze hidden pages",
     cachesConnected: "Firefox keeps no page in its back-forward cache that has an open WebSocket or request",
   },
@@ -141,6 +142,10 @@ class FirefoxPage implements Page {
 
   setFrozen(): Promise<void> {
     throw new Error("Firefox does not freeze a page");
+  }
+
+  crash(): Promise<void> {
+    throw new Error("WebDriver BiDi has no command for it");
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,7 @@ export const webkit: Engine = {
   name: "WebKit",
   skip: needs("WebKitWebDriver") || needs("MiniBrowser", miniBrowserFolders()) || needs("Xvfb"),
   lacks: {
+    crash: "WebDriver has no command for it",
     networkSwitch: "WebKitGTK asks the system whether there is a network, and WebDriver has no command for it",
     showsFirstBytes: "WebKitGTK shows a document when it has 512 bytes, or all of it",
     freeze: "WebKitGTK does not freeze hidden pages",
@@ -166,6 +167,10 @@ class WebKitPage implements Page {
 
   setFrozen(): Promise<void> {
     throw new Error("WebKitGTK does not freeze a page");
+  }
+
+  crash(): Promise<void> {
+    throw new Error("WebDriver has no command for it");
   }
 
   async close(): Promise<void> {

@@ -50,13 +50,18 @@ describe("the envelope", () => {
         contentType: fc.constant(undefined),
       }),
     );
+    const place = fc.constantFrom({}, { place: "part" as const }, { place: "end" as const });
+    const latest = fc.oneof(
+      fc.constant({}),
+      fc.record({ key: text, isRemoved: fc.boolean() }).map((of) => ({ latest: { ...of } })),
+    );
     fc.assert(
-      fc.property(fc.nat(0xffffffff), message, (number, value) => {
-        const sent = groupMessage(value.kind, value.data, value);
+      fc.property(fc.nat(0xffffffff), message, place, latest, (number, value, ofStream, ofKey) => {
+        const sent = { ...groupMessage(value.kind, value.data, value), ...ofKey };
         const isShared = number % 2 === 1;
-        const envelope = { origin: ORIGIN, number, message: sent, isShared };
+        const envelope = { origin: ORIGIN, number, message: sent, isShared, ...ofStream };
         const { message: back, ...rest } = decodeEnvelope(encodeEnvelope(envelope))!;
-        assert.deepEqual(rest, { origin: ORIGIN, number, isShared });
+        assert.deepEqual(rest, { origin: ORIGIN, number, isShared, ...ofStream });
         assert.ok(!isControl(back));
         const body = typeof back.body === "string" ? back.body : new Uint8Array(back.body);
         assert.deepEqual({ ...back, body }, sent);
@@ -85,8 +90,9 @@ describe("the envelope", () => {
     ["nothing", ""],
     ["a head that is cut", "01 00 0123456789abcdef 000000"],
     ["another version", `02 00 ${HEAD}`],
-    ["an unknown kind", `01 04 ${HEAD}`],
-    ["an unknown flag", `01 80 ${HEAD}`],
+    ["a part of a stream that is its end as well", `01 0c ${HEAD}`],
+    ["a key without its length", `01 80 ${HEAD}`],
+    ["a key that neither has a value nor is removed", `01 80 ${HEAD} 0002 2b61`],
     ["a control without data", `01 03 ${HEAD}`],
     ["a control with a flag", `01 43 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true}').toString("hex")}`],
     ["an unknown control", `01 03 ${HEAD} ${Buffer.from('{"kind":"drop"}').toString("hex")}`],

@@ -1,0 +1,36 @@
+// The controls above and below the lists.
+
+import { byId, setText } from "./dom.ts";
+import { count } from "./format.ts";
+
+/** Pause after a key before a text counts: a list is searched once for a word, not for each of its letters. */
+const TYPING_MS = 150;
+
+export function bindText(id: string, set: (text: string) => void): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const input = byId<HTMLInputElement>(id);
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => set(input.value.trim()), TYPING_MS);
+  });
+}
+
+export function bindFilter(id: string, set: (value: string) => void): void {
+  const select = byId<HTMLSelectElement>(id);
+  select.addEventListener("change", () => set(select.value));
+}
+
+export function bindPager(id: string, go: (step: 1 | -1) => void): void {
+  const [back, , next] = byId(id).children;
+  back!.addEventListener("click", () => go(-1));
+  next!.addEventListener("click", () => go(1));
+}
+
+export function showPager(id: string, page: number, pages: number): void {
+  const pager = byId(id);
+  pager.hidden = pages <= 1;
+  const [back, text, next] = pager.children;
+  (back as HTMLButtonElement).disabled = page === 0;
+  (next as HTMLButtonElement).disabled = page + 1 >= pages;
+  setText(text!, `Page ${count(page + 1)} of ${count(pages)}`);
+}

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { WebSocket } from "ws";
+import { type CarrierKind, connect } from "../../src/client/index.ts";
+import { until } from "../support/wait.ts";
+import { textOf } from "./clients.ts";
+import { runExample, TIMEOUT_MS } from "./example.ts";
+
+const CARRIERS: readonly CarrierKind[] = ["websocket", "sse", "poll"];
+
+/** A browser's cookie, for requests that have none by themselves. */
+class Jar {
+  cookie = "";
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async post(path: string): Promise<number> {
+    const answer = await fetch(this.#url + path, { method: "POST", headers: { Cookie: this.cookie } });
+    const set = answer.headers.get("set-cookie");
+    if (set !== null) this.cookie = set.split(";")[0]!;
+    return answer.status;
+  }
+}
+
+describe("examples/login-cookie.js", () => {
+  it("renews the login of sessions, and ends them with a logout", { timeout: TIMEOUT_MS }, (t) =>
+    runExample(
+      t,
+      "login-cookie",
+      async ({ url }) => {
+        assert.match(await textOf(url), /connect\("\/live", \{ params \}\)/);
+        const jar = new Jar(url);
+        assert.equal(await jar.post("/renew"), 401);
+        assert.equal(await jar.post("/login"), 204);
+        const startedWith = jar.cookie;
+        const connections = CARRIERS.map((carrier) =>
+          connect(`${url}/live`, {
+            WebSocket,
+            carriers: [carrier],
+            async headers() {
+              await jar.post("/renew");
+              return { Cookie: jar.cookie };
+            },
+          }),
+        );
+        const received: string[] = [];
+        for (const connection of connections) connection.onMessage((message) => received.push(String(message)));
+        await until(() => received.length === 3, "all are open");
+        await new Promise((resolve) => setTimeout(resolve, 9000));
+        for (const { state, transport } of connections) assert.equal(state, "open", transport);
+        const old = await fetch(`${url}/live?mode=poll`, { headers: { Cookie: startedWith } });
+        assert.equal(old.status, 401, "the first login has ended");
+        assert.equal(await jar.post("/logout"), 204);
+        for (const { closed } of connections) {
+          const { by, code } = await closed;
+          assert.ok(by === "server" && (code === 4401 || code === 1008), `${code}`);
+        }
+        assert.deepEqual(received, ["hello ann", "hello ann", "hello ann"]);
+      },
+      { LIFE_S: "4" },
+    ),
+  );
+});
