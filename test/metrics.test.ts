@@ -128,6 +128,10 @@ unichannel_rate_exceeded_total{policy="close"} 0
 unichannel_rate_exceeded_total{policy="drop"} 0
 unichannel_rate_exceeded_total{policy="wait"} 0
 
+# HELP unichannel_expired_total Channels closed because their client's identity ended
+# TYPE unichannel_expired_total counter
+unichannel_expired_total 0
+
 # HELP unichannel_sessions Open sessions
 # TYPE unichannel_sessions gauge
 unichannel_sessions 0

@@ -3,7 +3,6 @@
 import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { ExpiryDate } from "./expiry.ts";
 import type { HandledRequest } from "./handled-request.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
@@ -122,7 +121,7 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
    * the date, or half a second later, the channel is closed with 4401. Setting it throws BAD_OPTION for what is no date.
    */
   get expiresAt(): number | undefined;
-  set expiresAt(date: ExpiryDate | undefined);
+  set expiresAt(date: number | Date | undefined);
   /** For frameworks whose handlers must return a Fetch `Response`: the answer is the channel's. */
   readonly response: Response;
   /**

@@ -6,9 +6,6 @@ import { type Clock, dateOf } from "../base/clock.ts";
 import { ChannelError } from "../base/errors.ts";
 import { badOption, badValue, type ValueCheck } from "../base/option-values.ts";
 
-/** A date: milliseconds since the Unix epoch, or a `Date`. Infinity: never. */
-export type ExpiryDate = number | Date;
-
 /** Close code of a channel whose identity has ended: PROTOCOL.md, "The end". */
 export const EXPIRED = 4401;
 /** Reason of that close. */
@@ -24,7 +21,7 @@ export const checkExpiry: ValueCheck = (name, value) => {
  * Returns the option `expiresAt` in milliseconds; undefined if none is given. Throws IDENTITY_EXPIRED for a date that has passed,
  * and BAD_OPTION for a number that is no date, or counts seconds.
  */
-export function toExpiry(value: ExpiryDate | undefined, clock: Clock): number | undefined {
+export function toExpiry(value: number | Date | undefined, clock: Clock): number | undefined {
   if (value === undefined) return undefined;
   // Also here: an object of options that many channels share is checked once, and may have been changed since.
   checkExpiry("expiresAt", value);

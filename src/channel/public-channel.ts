@@ -8,7 +8,7 @@ import { encodeClosePayload } from "../codec/ws-message.ts";
 import { checkRequestOptions, type RequestOptions } from "../protocol/asked-requests.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
-import { checkExpiry, type ExpiryDate } from "./expiry.ts";
+import { checkExpiry } from "./expiry.ts";
 import { bodyOf } from "./requests.ts";
 import { positionOf, type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import type { TransportChannel } from "./transport-channel.ts";
@@ -56,7 +56,7 @@ export class PublicChannel implements Channel {
     return this.#channel.expiresAt;
   }
 
-  set expiresAt(date: ExpiryDate | undefined) {
+  set expiresAt(date: number | Date | undefined) {
     if (date !== undefined) checkExpiry("expiresAt", date);
     this.#channel.expiresAt = date === undefined ? undefined : Number(date);
   }

@@ -23,6 +23,8 @@ export interface CarrierEnd {
 
 /** PROTOCOL.md, "Resuming a session": another carrier or client has the session. */
 export const REPLACED = 4409;
+/** PROTOCOL.md, "The identity of a client": it has ended, or is not accepted any more. */
+export const EXPIRED = 4401;
 /** PROTOCOL.md, "The end": a WebSocket that the server ends with one of these ends the session. */
 const FATAL_CODES: readonly (number | undefined)[] = [1002, 1003, 1007, 1008, 1009, 1011];
 /** Close codes for statuses that refuse a client for good. */

@@ -18,8 +18,6 @@ export interface Conversation extends Time {
   /** The promise that `drained` returns. */
   readonly drains: Drains;
   readonly codec: AnyCodec | undefined;
-  /** Returns a number from 0 to 1, without 1. */
-  readonly random: () => number;
   /** Prints a line of the option `debug`. */
   readonly log: (line: string) => void;
   /** The `try` of the last request for the session. */

@@ -33,6 +33,7 @@ export function converse(
     now: () => environment.clock.now(),
     after: timersOf(environment.clock),
     delay: fullJitter(backoff, environment),
+    random: () => environment.random(),
   };
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
@@ -69,7 +70,6 @@ export function converse(
     : selectCarriers(kinds, endpoint.origin, owner);
   const conversation: Conversation = {
     ...time,
-    random: () => environment.random(),
     endpoint,
     session,
     selector,

@@ -46,13 +46,13 @@ function end(conversation: Conversation, status: Omit<ConnectionClose, "unacknow
   conversation.events.end({ ...status, ...(values.length > 0 && { unacknowledged: values }) });
   conversation.log(`closed by the ${status.by}: ${status.code} ${status.reason}`);
   conversation.session.holders = 0;
-  conversation.cancelRenewal?.();
   conversation.cancelTimer?.();
 }
 
 /** Ends all carriers and timers. */
 export function finish(conversation: Conversation): void {
   if (!conversation.events.move("over")) return;
+  conversation.cancelRenewal?.();
   conversation.cancelTimer?.();
   conversation.selector.stop();
   settleDrained(conversation);

@@ -28,6 +28,8 @@ export interface Time {
   readonly after: After;
   /** The delay before attempt 1, 2, 3, … in milliseconds. */
   readonly delay: (attempt: number) => number;
+  /** Returns a number from 0 to 1, without 1. */
+  readonly random: () => number;
 }
 
 /** Returns timers of `clock` that take a delay of any length. */

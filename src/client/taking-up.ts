@@ -3,7 +3,7 @@
 import type { OpenRecord } from "../codec/session-record.ts";
 import type { Carrier, CarrierEvents, CarrierKind } from "./carrier.ts";
 import type { CarrierEnd } from "./carrier-end.ts";
-import { fatalCode, REPLACED } from "./carrier-end.ts";
+import { EXPIRED, fatalCode, REPLACED } from "./carrier-end.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { Conversation } from "./conversation.ts";
 import { endedByServer } from "./ending.ts";
@@ -98,6 +98,8 @@ export function carrierEnded(conversation: Conversation, carrier: Carrier, end: 
   if (refused) refuse(conversation, refused, error);
   else if (error !== undefined) conversation.events.error.tell(error);
   let fatal = fatalCode(end, wasOpen);
+  // The identity has an end: an application need not tell a late renewal from none.
+  if (status === 401 && conversation.cancelRenewal) fatal = EXPIRED;
   // Refusals of older requests, and of those without a token, are ignored. An abandoned request may have replaced this one.
   const isReplaced = attempt === conversation.tries && ((wasOpen && code === REPLACED) || status === 409);
   if (conversation.session.token && isReplaced && !conversation.selector.takeAbandoned()) fatal = REPLACED;

@@ -19,7 +19,7 @@ import {
 import { copyHandlers } from "../channel/callbacks.ts";
 import { HANDLER_NAMES, type Message, type SessionHandlers } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
-import { checkExpiry, type ExpiryDate } from "../channel/expiry.ts";
+import { checkExpiry } from "../channel/expiry.ts";
 import { type HeadersInput, hasNoText } from "../channel/headers.ts";
 import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
@@ -81,7 +81,7 @@ export interface ChannelOptions<In = Message, Out = SendData, Attachment = unkno
    * The date at which the client's identity ends, as a Date or in milliseconds since the Unix epoch: the channel is closed then, with
    * 4401. A request whose date has passed is refused with 401 (IDENTITY_EXPIRED). @default never
    */
-  readonly expiresAt?: ExpiryDate | undefined;
+  readonly expiresAt?: number | Date | undefined;
 }
 
 const checkProtocolList = checkList("sub-protocols, which are tokens of HTTP", isToken);

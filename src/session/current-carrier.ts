@@ -276,17 +276,10 @@ export class CurrentCarrier implements Flushable {
       first,
       heartbeatMs,
       resumeMs,
-      expiresInMs: this.#expiresInMs(),
+      expiresInMs: session.expiresInMs(dateOf(this.#context.clock)),
       since: session.cursors?.areAwaited === true ? true : undefined,
       requests: session.requests?.maxAnswered,
     };
-  }
-
-  /** A duration, because the client's date may be another. At least 1: the channel ends at the next tick. */
-  #expiresInMs(): number | undefined {
-    const { expiresAt } = this.#session;
-    if (expiresAt === undefined) return undefined;
-    return Math.max(Math.floor(expiresAt - dateOf(this.#context.clock)), 1);
   }
 
   #acknowledge(carrier: Carrier): void {

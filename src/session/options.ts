@@ -5,7 +5,7 @@ import { MAX_TIMER_MS } from "../base/clock.ts";
 import { checkAmount, checkInteger, checkOneOf, checkString, type ValueCheck } from "../base/option-values.ts";
 import type { Message } from "../channel/channel.ts";
 import type { OverflowPolicy } from "../channel/context.ts";
-import { checkExpiry, type ExpiryDate } from "../channel/expiry.ts";
+import { checkExpiry } from "../channel/expiry.ts";
 import type { HeadersInput } from "../channel/headers.ts";
 import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
@@ -31,7 +31,7 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
    * and asks again in time: that request brings another date. Otherwise the session ends, with 4401. A request whose date has passed
    * is refused with 401 (IDENTITY_EXPIRED). @default that of the request before; of the first, never
    */
-  readonly expiresAt?: ExpiryDate | undefined;
+  readonly expiresAt?: number | Date | undefined;
   /** How long a session waits for its client to come back, in milliseconds. @default 60_000 */
   readonly resumeMs?: number | undefined;
   /**

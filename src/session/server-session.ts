@@ -63,6 +63,11 @@ export class ServerSession extends Session<KeptRecord> {
     return attempt !== undefined && this.attempt !== undefined && attempt < this.attempt;
   }
 
+  /** The time until the identity ends: a duration, because the client's date may be another. At least 1: a tick ends the session. */
+  expiresInMs(date: number): number | undefined {
+    return this.expiresAt === undefined ? undefined : Math.max(Math.floor(this.expiresAt - date), 1);
+  }
+
   /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
   restore({ acknowledged, received, kept, attempt, cursors, requests, takenAtClose }: SessionSnapshot): void {
     if (requests !== undefined) this.requests = new Requests(requests);

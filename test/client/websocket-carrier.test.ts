@@ -32,7 +32,7 @@ async function saidAfter(acknowledged: number): Promise<unknown[]> {
   }
   const endpoint = endpointOf("http://x/", { WebSocket: Socket as WebSocketConstructor });
   const told = { onStart() {}, onAlive() {}, onRecord() {}, onEnd() {} };
-  const time = { now: () => 0, after: () => () => {}, delay: () => 0 };
+  const time = { now: () => 0, after: () => () => {}, delay: () => 0, random: () => 0 };
   const session = new ClientSession();
   const resumption = (): Record<string, string> => ({ session: "T", after: "0" });
   const carrier = startWebSocket({ endpoint, session, ...time, ...told, resumption });

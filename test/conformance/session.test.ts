@@ -1,7 +1,13 @@
 // The suite of PROTOCOL.md against our own server, alone and behind nginx, or against the one that SESSION_URL names.
 
 import { after, type TestContext } from "node:test";
-import { createChannelStore, type Handler, openSession } from "../../src/index.ts";
+import {
+  type ChannelRequest,
+  createChannelStore,
+  type Handler,
+  openSession,
+  type SessionHandlers,
+} from "../../src/index.ts";
 import { needs } from "../support/needs.ts";
 import { freePort, startNginx } from "../support/proxies.ts";
 import { serving } from "../support/serving.ts";
@@ -12,19 +18,25 @@ const { SESSION_URL } = process.env;
 
 const store = createChannelStore({ history: { size: 3 } });
 
-const echo: Handler = (request) =>
-  openSession(request, {
-    message(message, channel) {
-      const [, verb, group = "", text = ""] = /^(join|leave|publish|bytes) (\S+) ?(.*)$/s.exec(String(message)) ?? [];
-      if (message === "close") channel.close();
-      else if (verb === "join") store.addToGroup(group, channel);
-      else if (verb === "leave") store.removeFromGroup(group, channel);
-      else if (verb === "publish") void store.publish(group, text);
-      else if (verb === "bytes") void store.publish(group, Buffer.from(text));
-      else channel.send(message);
-    },
-    request: (data) => data,
-  });
+/** The end of the identity that the query of a request shows: in `lives` milliseconds. */
+function expiryOf({ query }: ChannelRequest): number | undefined {
+  return query.has("lives") ? Date.now() + Number(query.get("lives")) : undefined;
+}
+
+const echo: Handler = (request) => openSession(request, HANDLERS, { expiresAt: expiryOf(request) });
+
+const HANDLERS: SessionHandlers = {
+  message(message, channel) {
+    const [, verb, group = "", text = ""] = /^(join|leave|publish|bytes) (\S+) ?(.*)$/s.exec(String(message)) ?? [];
+    if (message === "close") channel.close();
+    else if (verb === "join") store.addToGroup(group, channel);
+    else if (verb === "leave") store.removeFromGroup(group, channel);
+    else if (verb === "publish") void store.publish(group, text);
+    else if (verb === "bytes") void store.publish(group, Buffer.from(text));
+    else channel.send(message);
+  },
+  request: (data) => data,
+};
 
 if (SESSION_URL !== undefined) {
   const { hostname, port, protocol, pathname } = new URL(SESSION_URL);

@@ -1,7 +1,8 @@
 // The requirements of PROTOCOL.md for a server as a suite for any implementation: each § there is a test here.
 // The application behind the URL is an echo: every message is sent back as it came, and the text "close" closes the session
 // with 1000. `join <group>` and `leave <group>` make the client a member of a group or end that, `publish <group> <text>` and `bytes
-// <group> <text>` publish a text or its bytes to a group, which keeps its last three messages. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
+// <group> <text>` publish a text or its bytes to a group, which keeps its last three messages. The identity of a client ends `lives`
+// milliseconds after a request with `lives=<ms>` in its query. `SESSION_URL=http://host:port/path npm test -- conformance/session` runs it against a server that runs already.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
@@ -719,6 +720,60 @@ export function sessionConformance(
       const client = await RawClient.connect(t, endpoint);
       client.write(upgradeRequest(endpoint.pathname, [...fields, `Sec-WebSocket-Protocol: ${SESSION_PROTOCOL}`]));
       assert.equal((await client.response()).status, 403);
+      assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).received, 0);
+    });
+
+    for (const kind of ALL) {
+      it(`§55: says in each open on a ${kind} how long the identity of the client lasts, by the request that it answers`, async (t) => {
+        const endpoint = await start(t);
+        const first = await carrier(t, endpoint, kind, { lives: 600_000 });
+        const { session, expiresInMs } = first.open;
+        assert.ok(expiresInMs! > 300_000 && expiresInMs! <= 600_000, `${expiresInMs}`);
+        for (const lives of [3_600_000, 900_000]) {
+          const again = await carrier(t, endpoint, kind, { session, after: 0, lives });
+          assert.equal(again.open.resumed, true);
+          assert.ok(again.open.expiresInMs! > lives - 300_000 && again.open.expiresInMs! <= lives);
+        }
+      });
+
+      it(`§55: says nothing of it on a ${kind} to a client whose identity does not end`, async (t) => {
+        const { open } = await carrier(t, await start(t), kind);
+        assert.equal(open.expiresInMs, undefined);
+      });
+
+      it(`§56: ends a session on a ${kind} whose identity has ended with 4401, behind the earlier records`, async (t) => {
+        const endpoint = await start(t);
+        const client = await carrier(t, endpoint, kind, { lives: 2000 });
+        await client.send(1, text("a"));
+        assert.deepEqual(await client.next(), text("a"));
+        const record = await client.next();
+        assert.ok(record?.type === "close" && record.code === 4401, JSON.stringify(record));
+      });
+
+      it(`§57: goes on with a session on a ${kind} whose client shows another identity in time`, async (t) => {
+        const endpoint = await start(t);
+        const first = await carrier(t, endpoint, kind, { lives: 2000 });
+        const { session } = first.open;
+        const client = await carrier(t, endpoint, kind, { session, after: 0, lives: 600_000 });
+        await new Promise((resolve) => setTimeout(resolve, 3000));
+        await client.send(1, text("a"));
+        assert.deepEqual(await client.next(), text("a"));
+      });
+
+      it(`§58: refuses a ${kind} of a client whose identity has ended with 401, and leaves the session as it is`, async (t) => {
+        const endpoint = await start(t);
+        const { session } = opened(await poll(t, endpoint));
+        assert.equal(await statusOf(t, endpoint, kind, { lives: 0 }), 401);
+        assert.equal(await statusOf(t, endpoint, kind, { session, after: 0, lives: 0 }), 401);
+        assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).resumed, true);
+      });
+    }
+
+    it("§58: refuses a POST of a client whose identity has ended with 401, and takes none of its records", async (t) => {
+      const endpoint = await start(t);
+      const { session } = opened(await poll(t, endpoint));
+      const query = { session, from: 1, lives: 0 };
+      assert.equal((await ask(t, endpoint, { method: "POST", query, body: "data: a\n\n" })).status, 401);
       assert.equal(opened(await poll(t, endpoint, { session, park: 0 })).received, 0);
     });
   });

@@ -10,6 +10,7 @@ import {
   type ChannelStore,
   createChannelStore,
   event,
+  type GroupMember,
   type Handler,
   jsonMessages,
   MemoryBackplane,
@@ -104,10 +105,22 @@ describe("a store with a codec", () => {
     const literal = { encode: (told: Told) => told.say, decode: String };
     // @ts-expect-error: the same for a codec that is written by hand
     const byHand = () => createChannelStore<{ user: string }>({ codec: literal });
+    const joining = (channel: GroupMember<Told>) => {
+      const store = createChannelStore<string, Told>({ codec });
+      store.addToGroup("g", channel, "bob", {
+        snapshot: ({ lastId }) => ({ message: { id: 1, say: "all" }, since: lastId }),
+      });
+      // @ts-expect-error: the state is a value of the codec, too
+      store.addToGroup("g", channel, "bob", { snapshot: () => ({ message: { id: 1 }, since: "" }) });
+      // @ts-expect-error: the place of the state is missing
+      store.addToGroup("g", channel, "bob", { snapshot: () => ({ message: { id: 1, say: "all" } }) });
+    };
+    // @ts-expect-error: a key is text
+    const keyed = () => createChannelStore({ codec, history: { latest: (told) => told.length } });
     // @ts-expect-error: a field is missing
     const inferred = () => createChannelStore({ codec }).publish("g", { id: 1 });
     holds<Same<ReturnType<typeof both>, ChannelStore<string, Told>>>();
-    assert.ok([trap, inClass, byHand, inferred]);
+    assert.ok([joining, keyed, trap, inClass, byHand, inferred]);
     function both() {
       return createChannelStore<string, Told>({ codec });
     }

@@ -226,7 +226,7 @@ for (const carrier of CARRIERS) {
       lifeMs = -1;
       await site.app.advance(carrier === "websocket" ? LIFE_MS : 95_000);
       // A page does not see the status of a WebSocket.
-      assert.equal(told.at(-1), carrier === "websocket" ? "server 4401 identity expired" : "server 1008 HTTP 401");
+      assert.equal(told.at(-1), carrier === "websocket" ? "server 4401 identity expired" : "server 4401 HTTP 401");
     });
 
     it("is never opened with a token that has ended", async (t) => {

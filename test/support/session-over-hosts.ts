@@ -35,6 +35,23 @@ export function sessionsOver(host: string, carrier: Serving, skip: string | fals
         connection.close();
         await until(() => Object.values(site.server.stats().channels).every((count) => count === 0), "it has ended");
       });
+
+      it(`renews the identity of a client by ${kind}, and ends that of one that does not with 4401`, async (t) => {
+        const site = await carrier(t, (request) =>
+          openSession(request, {}, { expiresAt: Number(request.query.get("ends")) }),
+        );
+        const url = `http://127.0.0.1:${(site.target as { port: number }).port}/`;
+        const own = { carriers: [kind], ...(globalThis.WebSocket === undefined ? { WebSocket } : {}) };
+        const lifeMs = 3000;
+        const renewing = connect(url, { ...own, params: () => ({ ends: `${Date.now() + lifeMs}` }) });
+        const ending = connect(url, { ...own, params: { ends: `${Date.now() + lifeMs}` } });
+        t.after(() => renewing.close());
+        const states: string[] = [];
+        renewing.onState((state) => states.push(state));
+        assert.equal((await ending.closed).code, 4401);
+        await new Promise((resolve) => setTimeout(resolve, lifeMs));
+        assert.deepEqual(states, ["open"]);
+      });
     }
   });
 }

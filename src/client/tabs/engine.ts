@@ -107,7 +107,6 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
   });
   const conversation: Conversation = {
     ...options,
-    random: Math.random,
     selector,
     events: own,
     drains: drains(),

@@ -380,8 +380,6 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     takeAbandoned: () => alone?.takeAbandoned() ?? false,
     prove: () => alone?.prove(),
     restart: (retryAfterMs) => alone?.restart(retryAfterMs),
-    // The tab that leads renews the session of all: its own selector does it.
-    renew: () => alone?.renew(),
     check(event) {
       if (alone) return alone.check(event);
       if (leader) leader.check(event);
@@ -390,6 +388,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
         post({ type: "ping" });
       }
     },
+    // The tab that leads renews the identity; its own selector does.
+    renew: () => alone?.renew(),
     stop(by = "client") {
       if (alone) return alone.stop(by);
       if (isLeaving) return false;

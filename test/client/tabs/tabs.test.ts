@@ -89,6 +89,46 @@ const numbers = (first: number, last: number): string[] =>
 
 describe("Tabs that share a session", () => {
   for (const carrier of ["websocket", "sse", "poll"] as const) {
+    it(`renew the identity of their session on a ${carrier}, and the next one goes on with that when the first is closed`, async (t) => {
+      const own: Kit = kit(t, {
+        get expiresAt() {
+          return own.app.clock.now() + 20_000;
+        },
+      });
+      const all = await openSome(own, 3, { carriers: [carrier] });
+      const states: string[] = [];
+      for (const { connection } of all.slice(1)) connection.onState((state) => states.push(state));
+      for (let n = 1; n <= 60; n++) {
+        own.channels[0]!.send(`${n}`);
+        if (n === 30) all[0]!.connection.close();
+        await own.app.advance(2000);
+      }
+      assert.equal(own.channels.length, 1);
+      assert.equal(own.channels[0]!.isOpen, true);
+      for (const { got } of all.slice(1)) assert.deepEqual(got, numbers(1, 60));
+      assert.ok(own.requests.filter(({ method }) => method === "GET").length >= 6);
+      assert.ok(!states.includes("closed"));
+    });
+
+    it(`are all told 4401 when the identity of their session on a ${carrier} has ended`, async (t) => {
+      const own: Kit = kit(t, { expiresAt: Date.UTC(2024, 0, 1) + 20_000 });
+      const all = await openSome(own, 3, { carriers: [carrier] });
+      await own.app.advance(19_000);
+      own.channels[0]!.send("last");
+      await own.app.advance(3000);
+      for (const { got, closings } of all) {
+        assert.deepEqual(got, ["last"]);
+        assert.deepEqual(
+          closings.map(({ by, code }) => `${by} ${code}`),
+          ["server 4401"],
+        );
+      }
+      await own.app.advance(6000);
+      assert.deepEqual(own.closes, ["server 4401"]);
+    });
+  }
+
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
     it(`get every message, and send in order, on one ${carrier}`, async (t) => {
       const own = kit(t);
       const [a, b, c] = (await openSome(own, 3, { carriers: [carrier] })) as [Opened, Opened, Opened];

@@ -24,6 +24,22 @@ describe("the envelope", () => {
     assert.deepEqual(decodeEnvelope(bytes), envelope);
   });
 
+  it("has the key of a value, and says if it is removed", () => {
+    for (const [isRemoved, mark] of [
+      [false, "3d"],
+      [true, "2d"],
+    ] as const) {
+      const message = { ...groupMessage("text", "1"), latest: { key: "EUR", isRemoved } };
+      const envelope: Envelope = { origin: ORIGIN, number: 7, message, isShared: false };
+      const bytes = encodeEnvelope(envelope);
+      assert.deepEqual(Buffer.from(bytes), Buffer.from(hex(`01 80 ${HEAD} 0004 ${mark} 455552 31`)));
+      assert.deepEqual(decodeEnvelope(bytes), envelope);
+    }
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0004 2b 455552 31`)), undefined, "another mark");
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0000 31`)), undefined, "no mark");
+    assert.equal(decodeEnvelope(hex(`01 80 ${HEAD} 0009 3d 45`)), undefined, "cut off");
+  });
+
   it("decodes every message that was encoded", () => {
     const text = fc.string({ unit: "grapheme", maxLength: 40 });
     const event = fc.option(

@@ -12,6 +12,7 @@ const SUITES = [
   "group/catching-up",
   "group/poll",
   "server/event-stream",
+  "server/expiry-requests",
   "server/session-channel",
   "server/session-cuts",
   "server/session-stop",
