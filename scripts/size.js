@@ -8,7 +8,8 @@ const LIMITS = {
   connect: 11_925,
   ResumableWebSocket: 12_410,
   "connect, requests": 13_870,
-  "connect, tabs": 17_500,
+  "connect, tabs": 17_600,
+  StreamView: 1000,
 };
 
 for (const [name, limit] of Object.entries(LIMITS)) {

@@ -8,13 +8,10 @@ import { json } from "./channel/send-data.ts";
 import type { AnyChannelStore, ChannelStore, GroupHistory } from "./group/channel-store.ts";
 import type { HistoryMessage } from "./group/message.ts";
 
-/** A JSON-RPC message, as the SDK's own type allows it. */
-type JsonRpcMessage = object;
-
 /** The event store that `eventStore` of the SDK's `StreamableHTTPServerTransport` takes. */
 export interface McpEventStore {
   /** Keeps a message of a stream. Resolves to its id. Rejects with BACKPLANE_UNAVAILABLE. */
-  storeEvent(streamId: string, message: JsonRpcMessage): Promise<string>;
+  storeEvent(streamId: string, message: object): Promise<string>;
   /**
    * Sends the messages of a stream that follow the one with this id, in order. Resolves to the id of the stream. Rejects with
    * BAD_REQUEST for a text that is no id of this session, with STREAM_LOST if messages after it are not kept any more, and with
@@ -27,8 +24,8 @@ export interface McpEventStore {
   ): Promise<string>;
 }
 
-/** The parts of a store that it uses: one of `createChannelStore` without a codec. */
-type EventHistory = Pick<ChannelStore, "publish"> & Pick<AnyChannelStore, "history">;
+/** The parts of a store that `mcpEventStore` uses: one of `createChannelStore` without a codec. */
+export type EventHistory = Pick<ChannelStore, "publish"> & Pick<AnyChannelStore, "history">;
 
 /**
  * Creates the event store of one MCP session on a store of groups. Each stream of the session is a group: the store's `history`
@@ -56,7 +53,7 @@ class GroupEventStore implements McpEventStore {
     this.#prefix = `mcp:${sessionId.length}:${sessionId}:`;
   }
 
-  async storeEvent(streamId: string, message: JsonRpcMessage): Promise<string> {
+  async storeEvent(streamId: string, message: object): Promise<string> {
     const { id } = await this.#store.publish(this.#prefix + streamId, json(message));
     // The SDK writes the message when this resolves, to the response that it knows then. While the stream is replayed to a new
     // response, it does not know that one: a message that is not in the replay would reach nobody.

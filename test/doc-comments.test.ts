@@ -43,6 +43,7 @@ const PARTS = new Set([
     "CarrierSelector",
     "Endpoint",
     "SharingOwner",
+    "PartOfMessage",
   ],
 ]);
 

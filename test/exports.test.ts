@@ -10,6 +10,8 @@ import * as fetchHost from "../src/fetch-host.ts";
 import * as hono from "../src/hono.ts";
 import * as unichannel from "../src/index.ts";
 import * as inspector from "../src/inspector.ts";
+import * as languageModels from "../src/language-models.ts";
+import * as mcp from "../src/mcp.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
@@ -48,6 +50,7 @@ describe("the public surface", () => {
         "ChannelError",
         "RequestError",
         "ResumableWebSocket",
+        "StreamView",
         "connect",
         "defineContract",
         "jsonMessages",
@@ -143,6 +146,9 @@ describe("the public surface", () => {
       "MoveOptions",
       "NamedStores",
       "OverflowPolicy",
+      "PartOf",
+      "PartSource",
+      "Parts",
       "PollOptions",
       "PreparedMessage",
       "PresenceHandlers",
@@ -150,6 +156,7 @@ describe("the public surface", () => {
       "Procedure",
       "ProxyHeader",
       "PublishOptions",
+      "PublishStreamOptions",
       "Publishable",
       "RateLimitName",
       "RatePolicy",
@@ -178,7 +185,15 @@ describe("the public surface", () => {
       "StandardSchema",
       "StatusClass",
       "StoreHistoryLimits",
+      "StreamBegin",
       "StreamBody",
+      "StreamEnd",
+      "StreamKeep",
+      "StreamMessage",
+      "StreamOutcome",
+      "StreamParts",
+      "StreamResult",
+      "StreamText",
       "TakeOptions",
       "TakeResult",
       "TlsRenewal",
@@ -193,6 +208,8 @@ describe("the public surface", () => {
 
   it("has in its other entries exactly these values", () => {
     assert.deepEqual(Object.keys(metrics), ["collectMetrics"]);
+    assert.deepEqual(Object.keys(mcp), ["mcpEventStore"]);
+    assert.deepEqual(Object.keys(languageModels), ["modelText"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
     assert.deepEqual(Object.keys(node), ["attach"]);

@@ -64,7 +64,7 @@ const FACTS: Record<ErrorCode, ErrorFacts> = {
   TOO_MANY_REQUESTS: { message: "too many requests wait for a reply" },
   REQUESTS_UNSUPPORTED: { message: "only a session carries requests, and both ends must take them" },
   SNAPSHOT_FAILED: { message: "the snapshot of a group's member cannot be used" },
-  STREAM_BUSY: { message: "the group has a stream already: stop it first, or use another group" },
+  STREAM_BUSY: { message: "the group has a stream already: use replace, or another group" },
   STREAM_FAILED: { message: "the source of the stream has failed" },
   STREAM_LOST: { message: "messages of the stream are lost" },
 };

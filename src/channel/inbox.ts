@@ -140,16 +140,17 @@ export class Inbox {
 
   accept(message: Message): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.gate !== undefined && this.#isRefused(message, this.gate)) return;
-    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
-    if (isFree && this.#hasTurn(message)) this.#deliver(message);
+    if (this.gate !== undefined) this.#acceptLimited(message, this.gate);
+    else if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
     else this.#acceptLater(message);
   }
 
   /** A request, in its order among the messages. It counts in the rates as a message does. */
   acceptRequest(request: IncomingRequest): void {
     if (this.#isComplete || this.#isDiscarding()) return;
-    if (this.gate !== undefined && this.#isRefused(request.data, this.gate)) return;
+    this.#undelivered += 1;
+    if (this.gate?.refuses(request.data) === true) return;
+    this.#undelivered -= 1;
     const isReady = this.#state === STATES.ready || (this.#state === STATES.pulled && this.#pulls!.length > 0);
     const isFree = isReady && this.#waiting === undefined && !this.#isHeld;
     if (isFree && this.#hasTurn(request.data)) this.#owner.answer(request);
@@ -255,12 +256,14 @@ export class Inbox {
     this.gate.dropped += count;
   }
 
-  #isRefused(message: Message, gate: RateGate): boolean {
+  #acceptLimited(message: Message, gate: RateGate): void {
     // Counted first: what is refused is not acknowledged, also if the channel is closed for it.
     this.#undelivered += 1;
-    if (gate.refuses(message)) return true;
+    if (gate.refuses(message)) return;
     this.#undelivered -= 1;
-    return false;
+    const isFree = this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && gate.hasTurn(message)) this.#deliver(message);
+    else this.#acceptLater(message);
   }
 
   #hasTurn(message: Message): boolean {

@@ -135,10 +135,10 @@ export class RateGate {
   }
 
   #exceeded(now: number, ofAddress: RateBuckets | undefined): RateExceeded | undefined {
-    const { policy, rates, address } = this.#settings;
     const own = this.#buckets.exceeded(now);
     const rate = own ?? ofAddress?.exceeded(now);
     if (rate === undefined) return undefined;
+    const { policy, rates, address } = this.#settings;
     const { messagesPerSecond, bytesPerSecond } = own === undefined ? address!.rates.rates : rates;
     const name = rate === "messages" ? "maxMessagesPerSecond" : "maxBytesPerSecond";
     const limit = own === undefined ? (`${name}PerAddress` as const) : name;

@@ -20,33 +20,38 @@ export interface Rates {
 export type Rate = "messages" | "bytes";
 
 export class RateBuckets {
-  readonly #messages: TokenBucket;
-  readonly #bytes: TokenBucket;
+  /** Undefined without a limit. */
+  readonly #messages: TokenBucket | undefined;
+  readonly #bytes: TokenBucket | undefined;
 
   constructor({ messagesPerSecond, bytesPerSecond, burstMs }: Rates, now: number) {
-    this.#messages = new TokenBucket(messagesPerSecond, burstMs, now);
-    this.#bytes = new TokenBucket(bytesPerSecond, burstMs, now);
+    this.#messages = toBucket(messagesPerSecond, burstMs, now);
+    this.#bytes = toBucket(bytesPerSecond, burstMs, now);
   }
 
   isFull(now: number): boolean {
-    return this.#messages.isFull(now) && this.#bytes.isFull(now);
+    return this.#messages?.isFull(now) !== false && this.#bytes?.isFull(now) !== false;
   }
 
   /** The rate that one more message is over; undefined if it may come. A message of any length may, while a byte is left. */
   exceeded(now: number): Rate | undefined {
-    if (this.#messages.waitMs(now) > 0) return "messages";
-    return this.#bytes.waitMs(now) > 0 ? "bytes" : undefined;
+    if (this.#messages !== undefined && this.#messages.waitMs(now) > 0) return "messages";
+    return this.#bytes !== undefined && this.#bytes.waitMs(now) > 0 ? "bytes" : undefined;
   }
 
   /** Milliseconds until one more message may come. */
   waitMs(now: number): number {
-    return Math.max(this.#messages.waitMs(now), this.#bytes.waitMs(now));
+    return Math.max(this.#messages?.waitMs(now) ?? 0, this.#bytes?.waitMs(now) ?? 0);
   }
 
   take(bytes: number): void {
-    this.#messages.take(1);
-    this.#bytes.take(bytes);
+    this.#messages?.take(1);
+    this.#bytes?.take(bytes);
   }
+}
+
+function toBucket(perSecond: number, burstMs: number, now: number): TokenBucket | undefined {
+  return perSecond === Number.POSITIVE_INFINITY ? undefined : new TokenBucket(perSecond, burstMs, now);
 }
 
 export function isLimited({ messagesPerSecond, bytesPerSecond }: Rates): boolean {

@@ -7,11 +7,7 @@ import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
-import type { RequestContent } from "../codec/request-record.ts";
-import type { RequestOptions } from "../protocol/asked-requests.ts";
-import type { GroupNews } from "../protocol/group-news.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
-import type { OutboundRequest } from "../protocol/outbound-request.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { GroupCursors } from "../transport/group-cursors.ts";
 import type { IncomingRequest } from "../transport/requests.ts";
@@ -32,18 +28,18 @@ import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
 import { type RateExceeded, RateGate, type RateGateOwner } from "./rate-gate.ts";
-import { ChannelRequests, type RequestsOwner } from "./requests.ts";
+import { RequestHolder } from "./request-holder.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
 const SERVICE_RESTART = 1012;
 
 export class TransportChannel
+  extends RequestHolder
   implements
     SessionListener,
     InboxOwner,
     OutboxOwner,
-    RequestsOwner,
     RateGateOwner,
     MembershipHolder,
     IndexedItem,
@@ -54,8 +50,6 @@ export class TransportChannel
   index: number | undefined = undefined;
   memberships: Membership | undefined = undefined;
   readonly callbacks: Callbacks;
-  readonly #transport: Transport<SessionListener>;
-  readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   #state: ChannelState = STATES.settingUp;
   /** Set when the transport has ended. */
@@ -64,8 +58,6 @@ export class TransportChannel
   #inbox: Inbox | undefined;
   /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
-  /** Made for the first request of either end. */
-  #requests: ChannelRequests | undefined;
   #drainWaiters: (() => void)[] | undefined;
   #expiresAt: number | undefined;
   #id: string | undefined;
@@ -78,10 +70,9 @@ export class TransportChannel
     settings: ChannelSettings,
     context: ChannelContext,
   ) {
-    this.#transport = transport;
+    super(transport, context);
     this.callbacks = new Callbacks(handlers, context);
     this.#settings = settings;
-    this.#context = context;
   }
 
   /** The channel as the application has it. */
@@ -104,23 +95,23 @@ export class TransportChannel
   }
 
   get transport(): TransportKind {
-    return this.#transport.kind;
+    return this.link.kind;
   }
 
   get logName(): string {
-    return this.#transport.logName ?? this.#transport.kind;
+    return this.link.logName ?? this.link.kind;
   }
 
   get messageForm(): MessageForm {
-    return this.#transport.messageForm;
+    return this.link.messageForm;
   }
 
   get outlivesExchange(): boolean {
-    return this.#transport.outlivesExchange === true;
+    return this.link.outlivesExchange === true;
   }
 
   get bufferedAmount(): number {
-    return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
+    return this.link.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
 
   get undeliveredMessages(): number {
@@ -134,7 +125,7 @@ export class TransportChannel
 
   set expiresAt(date: number | undefined) {
     this.#expiresAt = date === Number.POSITIVE_INFINITY ? undefined : date;
-    this.#transport.expiryChanged?.(this.#expiresAt);
+    this.link.expiryChanged?.(this.#expiresAt);
   }
 
   get response(): Response {
@@ -158,50 +149,34 @@ export class TransportChannel
       return false;
     }
     const isLast =
-      position === undefined ? this.#transport.closesByDefault?.(sendable.message) === true : position === "last";
+      position === undefined ? this.link.closesByDefault?.(sendable.message) === true : position === "last";
     if (isLast) this.#transmitLast(sendable);
     else if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
-    else this.#transport.send(sendable.message);
-    this.#context.messages.sent += 1;
+    else this.link.send(sendable.message);
+    this.context.messages.sent += 1;
     return true;
   }
 
   /** `send` of a text without options, which nearly every message of a WebSocket or session is: no object is made for it. */
   sendText(text: string): boolean {
-    if (this.#transport.sendText === undefined) return this.send(toSendable(text));
+    if (this.link.sendText === undefined) return this.send(toSendable(text));
     if (!isOpen(this.#state) || this.#isOverflowing(text)) return false;
     if (this.#outbox?.isBusy === true) this.#outbox.add(toSendable(text), "more");
-    else this.#transport.sendText(text);
-    this.#context.messages.sent += 1;
+    else this.link.sendText(text);
+    this.context.messages.sent += 1;
     return true;
   }
 
   /** See `Transport.cursors`. */
   get cursors(): GroupCursors | undefined {
-    return this.#transport.cursors;
+    return this.link.cursors;
   }
 
-  /** Sends news of a group, in order with the messages. Only for a channel with `cursors`. */
-  sendNews(message: GroupNews): void {
-    const sendable = { message, parts: undefined };
-    if (!isOpen(this.#state) || this.#isOverflowing(message)) return;
-    if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
-    else this.#transport.send(message);
-  }
-
-  /** Throws what `Channel.request` rejects with. `options` are checked. */
-  request(data: Message, options: RequestOptions): Promise<Message> {
-    if (!this.isOpen) throw new ChannelError("CHANNEL_CLOSED");
-    const requests = this.#ensureRequests();
-    if (requests === undefined) throw new ChannelError("REQUESTS_UNSUPPORTED", `a channel on ${this.logName}`);
-    return requests.ask(data, options);
-  }
-
-  sendRequest(message: OutboundRequest, room: "needed" | "any"): boolean {
-    if (!isOpen(this.#state) || (room === "needed" && this.#isOverflowing(message))) return false;
+  /** Sends a record that is no message, in order with the messages. False if it was not taken. `isUrgent`: a full channel takes it, too. */
+  sendRecord(message: OutboundMessage, isUrgent: boolean): boolean {
+    if (!isOpen(this.#state) || (!isUrgent && this.#isOverflowing(message))) return false;
     if (this.#outbox?.isBusy === true) this.#outbox.add({ message, parts: undefined }, "more");
-    else this.#transport.send(message);
-    this.#context.messages.sent += 1;
+    else this.link.send(message);
     return true;
   }
 
@@ -210,7 +185,7 @@ export class TransportChannel
   }
 
   #sendLater(sendable: Sendable, position: Position): void {
-    this.#outbox ??= new Outbox(this.#transport, this.#context.buffered, this);
+    this.#outbox ??= new Outbox(this.link, this.context.buffered, this);
     this.#outbox.add(sendable, position);
   }
 
@@ -219,7 +194,7 @@ export class TransportChannel
     this.#moveTo(this.#state.close);
     try {
       if (this.#mustWait(sendable)) this.#sendLater(sendable, "last");
-      else this.#transport.sendLast(sendable.message);
+      else this.link.sendLast(sendable.message);
     } catch (error) {
       this.#moveTo(this.#state.reopen);
       throw error;
@@ -229,17 +204,17 @@ export class TransportChannel
 
   close(code = 1000, reason = ""): boolean {
     if (!this.#closing()) return false;
-    this.#endWith(() => this.#transport.close(code, reason));
+    this.#endWith(() => this.link.close(code, reason));
     return true;
   }
 
   terminate(): void {
     this.#closing();
-    if (!isClosed(this.#state)) this.#transport.terminate();
+    if (!isClosed(this.#state)) this.link.terminate();
   }
 
   ping(data: Uint8Array): boolean {
-    return this.isOpen && this.#transport.ping?.(data) === true;
+    return this.isOpen && this.link.ping?.(data) === true;
   }
 
   drained(): Promise<void> {
@@ -254,11 +229,6 @@ export class TransportChannel
   onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
     this.#refuseSecondReceiver();
     return this.callbacks.set("message", fn);
-  }
-
-  onRequest(fn: NonNullable<SessionHandlers["request"]>): () => void {
-    if (this.callbacks.hasRequest) throw new ChannelError("HANDLER_EXISTS");
-    return this.callbacks.set("request", fn);
   }
 
   onClose(fn: NonNullable<ChannelHandlers["close"]>): () => void {
@@ -277,11 +247,11 @@ export class TransportChannel
 
   /** Runs the setup; messages flow when it has settled. Called once. */
   begin(setup: ChannelHandlers["open"]): void {
-    this.#transport.listen(this);
+    this.link.listen(this);
     const opened = setup === undefined ? undefined : this.callbacks.open(setup, this);
     if (opened !== undefined) {
       void opened.then(() => this.#setUp());
-      this.#transport.open();
+      this.link.open();
     } else if (this.callbacks.hasReceiver) this.#start();
     // A receiver that is set right after `withChannel` misses nothing.
     else inMicrotask(() => this.#start());
@@ -290,7 +260,7 @@ export class TransportChannel
   /** `#setUp` comes first: a close that arrives with the first message must not end the channel before its answer. */
   #start(): void {
     this.#setUp();
-    this.#transport.open();
+    this.link.open();
   }
 
   /** Called when the setup or the handler has thrown: sends an error response, or ends the channel if an answer has begun. */
@@ -306,8 +276,8 @@ export class TransportChannel
 
   /** The server is stopping: the client is asked to come back after `comeBackMs`, if the transport can tell it. */
   goAway(comeBackMs: number): void {
-    if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
-    if (!isClosed(this.#state)) this.#transport.serverStops?.();
+    if (this.#closing()) this.#endWith(() => this.link.goodbye(comeBackMs));
+    if (!isClosed(this.#state)) this.link.serverStops?.();
   }
 
   /** True if no callback of the application is running that messages wait for, and no stream is being sent. */
@@ -315,7 +285,7 @@ export class TransportChannel
     return (
       !isSettingUp(this.#state) &&
       this.#inbox?.isIdle !== false &&
-      this.#requests?.isIdle !== false &&
+      this.areRequestsIdle &&
       this.#outbox?.isBusy !== true
     );
   }
@@ -333,7 +303,7 @@ export class TransportChannel
   leave(): readonly (Message | IncomingRequest)[] | undefined {
     if (this.#outbox?.isBusy === true || !this.#moveTo(this.#state.leave)) return undefined;
     // Requests whose handlers run have arrived before the message that is being received.
-    return [...(this.#requests?.takeRunning() ?? []), ...(this.#inbox?.takeAll() ?? [])];
+    return [...this.takeRunningRequests(), ...(this.#inbox?.takeAll() ?? [])];
   }
 
   /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
@@ -341,9 +311,9 @@ export class TransportChannel
     this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
     this.#resolveDrained();
     this.#abortSignal();
-    this.#requests?.left();
+    this.requestsLeft();
     this.memberships?.channelEnded();
-    this.#context.channelEnded(this, this.#status);
+    this.context.channelEnded(this, this.#status);
   }
 
   /** The session could not leave: it ends, as with a server that stops. */
@@ -354,7 +324,7 @@ export class TransportChannel
       return;
     }
     this.#abortSignal();
-    this.#endWith(() => this.#transport.goodbye(comeBackMs));
+    this.#endWith(() => this.link.goodbye(comeBackMs));
   }
 
   /** The server has stopped and waits for no callback any more: ends the channel even while one is running. */
@@ -367,22 +337,22 @@ export class TransportChannel
   }
 
   get unsentMemory(): number {
-    return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
+    return this.bufferedAmount + (this.link.pinnedBytes ?? 0);
   }
 
   flush(): void {
-    this.#transport.flush();
+    this.link.flush();
   }
 
   /** Asks the client to acknowledge now: an acknowledgement of a session may otherwise come a second later. */
   hurry(): void {
-    this.#transport.hurry?.();
+    this.link.hurry?.();
   }
 
   /** Ends the channel, whose client takes too little. With the policy "drop" it stays open: its sends are dropped. */
   failTooSlow(): void {
     if (this.#settings.onOverflow === "drop") return;
-    this.#context.channelOverflowed(this, "close");
+    this.context.channelOverflowed(this, "close");
     this.#fail(1013, "too slow");
     this.callbacks.report(totalOverflow(), "send");
   }
@@ -395,11 +365,11 @@ export class TransportChannel
 
   /** Closes the channel if the identity of its client has ended. A request that has no answer yet is refused. */
   expireIfDue(): void {
-    if (this.#expiresAt === undefined || dateOf(this.#context.clock) < this.#expiresAt) return;
+    if (this.#expiresAt === undefined || dateOf(this.context.clock) < this.#expiresAt) return;
     // A stream that is being sent, even as the last message, might never end.
     const isSending = this.#outbox?.isBusy === true;
     if (!isSending && !isOpen(this.#state)) return;
-    this.#context.channelExpired();
+    this.context.channelExpired();
     const end = closeStatus("server", EXPIRED, EXPIRED_REASON);
     if (this.#refuse(failureOf(new ChannelError("IDENTITY_EXPIRED")), end)) return;
     if (isSending) this.#fail(EXPIRED, EXPIRED_REASON);
@@ -410,7 +380,7 @@ export class TransportChannel
   tick(now: number): void {
     this.#tellDropped();
     this.expireIfDue();
-    if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
+    if (!isClosed(this.#state)) this.link.tick(now, this.#settings.heartbeat);
   }
 
   messageArrived(data: Message): void {
@@ -419,28 +389,15 @@ export class TransportChannel
       if (this.canHoldBack) this.#ensureInbox().refuse();
       return;
     }
-    this.#context.messages.received += 1;
+    this.context.messages.received += 1;
     this.#ensureInbox().accept(data);
-    if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
+    if (!this.canHoldBack && holdsUnreadShare(this, this.context.received)) this.failTooMuchUnread();
   }
 
-  requestArrived(request: IncomingRequest): void {
+  protected accept(request: IncomingRequest): void {
     const inbox = this.#ensureInbox();
-    if (!isOpen(this.#state)) {
-      inbox.refuse();
-      return;
-    }
-    this.#context.messages.received += 1;
-    inbox.acceptRequest(request);
-  }
-
-  replyArrived(content: RequestContent): void {
-    this.#context.messages.received += 1;
-    this.#requests?.settle(content);
-  }
-
-  answer(request: IncomingRequest): void {
-    this.#ensureRequests()!.answer(request);
+    if (isOpen(this.#state)) inbox.acceptRequest(request);
+    else inbox.refuse();
   }
 
   turnCame(): void {
@@ -449,17 +406,17 @@ export class TransportChannel
 
   /** A message came faster than it may. One that waits is not lost; the others are, and the application is told. */
   rateExceeded(exceeded: RateExceeded): void {
-    this.#context.rateExceeded(this, exceeded);
+    this.context.rateExceeded(this, exceeded);
     const { policy, limit, most } = exceeded;
     if (policy === "close") this.#fail(1008, new ChannelError("RATE_EXCEEDED", `${limit} is ${most}`).message);
   }
 
   get unreadMemory(): number {
-    return (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+    return (this.#inbox?.waitingBytes ?? 0) + (this.link.heldBytes ?? 0);
   }
 
   get canHoldBack(): boolean {
-    return this.#transport.holdsMessages === true;
+    return this.link.holdsMessages === true;
   }
 
   pingArrived(data: Uint8Array): void {
@@ -492,7 +449,7 @@ export class TransportChannel
     this.#outbox?.cancel();
     this.#resolveDrained();
     this.#abortSignal();
-    this.#endRequests();
+    this.endRequests();
     // Never inside the call of the application that may have caused it.
     inMicrotask(() => {
       if (this.#inbox === undefined) this.#tellEndIfDone();
@@ -514,14 +471,14 @@ export class TransportChannel
   }
 
   outboxEmptied(): void {
-    if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
+    if (this.link.bufferedAmount === 0) this.bufferEmptied();
   }
 
   #isOverflowing(message: OutboundMessage | string): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    const error = findOverflow(message, this, maxBufferedBytes, this.#context.buffered);
+    const error = findOverflow(message, this, maxBufferedBytes, this.context.buffered);
     if (error === undefined) return false;
-    this.#context.channelOverflowed(this, onOverflow);
+    this.context.channelOverflowed(this, onOverflow);
     if (!this.#refuse(OVERLOADED)) {
       if (onOverflow === "drop") return true;
       this.#fail(1013, "too slow");
@@ -533,7 +490,7 @@ export class TransportChannel
   /** Answers a request that has no answer yet, and ends the channel. False if no request waits for one. Never throws. */
   #refuse(answer: SendInit, end?: CloseStatus): boolean {
     try {
-      if (this.#transport.refuse?.(toSendable(answer).message, end) !== true) return false;
+      if (this.link.refuse?.(toSendable(answer).message, end) !== true) return false;
       this.#closing();
     } catch (error) {
       // The channel's own headers cannot be sent, so the client gets no response.
@@ -554,7 +511,7 @@ export class TransportChannel
     this.#closing();
     this.#outbox?.cancel();
     this.#abortSignal();
-    this.#transport.fail(code, reason);
+    this.link.fail(code, reason);
   }
 
   /** Stops sending, and drops the messages that wait in the inbox. False if the channel was closed before. */
@@ -570,42 +527,31 @@ export class TransportChannel
     this.#inbox?.discard();
     // A stream that is being sent continues: its source must not stop.
     if (!this.#outbox?.isBusy) this.#abortSignal();
-    this.#endRequests();
+    this.endRequests();
   }
 
-  #endRequests(): void {
-    if (this.#requests !== undefined) this.#requests.end(this.#endError());
-  }
-
-  #endError(): ChannelError {
+  protected endError(): ChannelError {
     const isOurs = this.#status === undefined || this.#status.by === "server";
     return new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE");
   }
 
-  /** Undefined if the transport has no requests. */
-  #ensureRequests(): ChannelRequests | undefined {
-    const { requests } = this.#transport;
-    if (requests !== undefined) this.#requests ??= new ChannelRequests(requests, this.#context.clock, this);
-    return this.#requests;
-  }
-
   #abortSignal(): void {
     if (this.#abort === undefined || this.#abort.signal.aborted) return;
-    this.#abort.abort(this.#endError());
+    this.#abort.abort(this.endError());
   }
 
   #setUp(): void {
     this.#moveTo(this.#state.setUp);
     this.#inbox?.release();
-    this.#transport.setupDone?.();
+    this.link.setupDone?.();
     if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
   }
 
   #ensureInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
     const { rates } = this.#settings;
-    const gate = rates === undefined ? undefined : new RateGate(rates, this.#context.clock, this);
-    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this, gate);
+    const gate = rates === undefined ? undefined : new RateGate(rates, this.context.clock, this);
+    this.#inbox = new Inbox(this.callbacks, this.link, this.context.received, this, gate);
     if (!isSettingUp(this.#state)) this.#inbox.release();
     if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;
@@ -622,7 +568,7 @@ export class TransportChannel
     this.#tellDropped();
     this.callbacks.close(this.#status!);
     this.#moveTo(this.#state.endTold);
-    this.#context.channelEnded(this, this.#status!);
+    this.context.channelEnded(this, this.#status!);
   }
 
   /** Called about once a second, and before the end, so that a flood costs the application little. Waits for the setup. */

@@ -8,6 +8,8 @@ import type { Endpoint } from "./endpoint.ts";
 /** The connection, as a selector of its carriers needs it. */
 export interface SharingOwner extends SelectorOwner {
   readonly session: ClientSession;
+  /** Returns a number from 0 to 1, without 1. */
+  readonly random: () => number;
   /** Reports an error to the application. */
   readonly onError: (error: unknown) => void;
   /** Prints a line of the option `debug`. */

@@ -23,7 +23,7 @@ export class StreamView<Part = unknown> {
   parts: Part[] = [];
   /** The `info` of `publishStream`. */
   info: unknown;
-  /** Of a stream that has failed: the code of its error. */
+  /** The code of the error, if the stream has failed. */
   code: string | undefined;
   /** False if messages of it are missing: the group's history did not reach back to them. */
   isWhole = true;

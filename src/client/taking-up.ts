@@ -64,6 +64,11 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
     conversation.events.open.tell({ session: outcome, transport: carrier.kind, unacknowledged });
 }
 
+/** Returns true if the server goes on with the session, and with the same numbers. */
+export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
+  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
+}
+
 /**
  * The server ends the session at `endsAt`, unless another request shows an identity that ends later: one is sent when 10 to 20 % of
  * the time are left, at random, so that not all clients come at once; and again, if that fails or changes nothing. NaN: it does not end.
@@ -77,11 +82,6 @@ function renewLater(conversation: Conversation, endsAt: number): void {
     renewLater(conversation, endsAt);
     conversation.selector.renew();
   });
-}
-
-/** Returns true if the server goes on with the session, and with the same numbers. */
-export function continues(session: ClientSession, { resumed, session: token, first, received }: OpenRecord): boolean {
-  return resumed && token === session.token && first <= session.received + 1 && received <= session.sent;
 }
 
 /** Called while a carrier has the session: one that has lived for a while was not lost at once. */

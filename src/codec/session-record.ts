@@ -1,5 +1,6 @@
 // The records of a session, both ways: as events (PROTOCOL.md, "Records on HTTP") and as WebSocket messages ("Records on
 // WebSocket"). Strict: a record in any other form is BAD_RECORD. Also runs in browsers.
+// Long because both ends and both forms of each record are read together.
 
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import { ChannelError } from "../base/channel-error.ts";

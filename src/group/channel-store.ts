@@ -164,7 +164,7 @@ export interface AnyChannelStore {
   move(from: string, to: string, options?: MoveOptions): Promise<{ readonly id: string }>;
   /**
    * Stops the stream that `publishStream` publishes to the group, in whichever process: its source is cancelled, and its viewers get
-   * the end `"stopped"`. Resolves to false if the group has none. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether the
+   * the end `"stopped"`. Resolves to true when it is over, or after 5 seconds; to false if the group has none. Rejects with BACKPLANE_UNAVAILABLE if it is not known whether the
    * other process will hear of it.
    */
   stopStream(group: string): Promise<boolean>;

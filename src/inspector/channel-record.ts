@@ -28,6 +28,8 @@ export class ChannelRecord {
   isSlow = false;
   /** Told to be behind. */
   isBehind = false;
+  /** The time at which it was last told that its client sends too fast. */
+  exceededAt: number = Number.NEGATIVE_INFINITY;
   closed: ClosedRow | undefined = undefined;
   /** Undefined for most channels: nothing has happened since they were opened. */
   events: Ring<TimelineEvent> | undefined = undefined;

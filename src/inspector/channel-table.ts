@@ -16,6 +16,8 @@ export const MAX_ENDED = 500;
 /** Unsent bytes of a channel that is said to be behind if it has them in two samples. */
 const BEHIND_BYTES = 16_384;
 const MAX_TEXT = 200;
+const RATE_PAUSE_MS = 1000;
+const RATE_EFFECTS = { close: "the channel is closed", drop: "messages are dropped", wait: "messages wait" } as const;
 
 /** Receives what happens, but for openings and ordinary ends. */
 export type Happened = (event: TimelineEvent) => void;
@@ -111,6 +113,15 @@ export class ChannelTable {
   overflowed({ channel, policy }: DiagnosticsMessages["unichannel:channel.overflow"]): void {
     const what = policy === "close" ? "too slow: the channel is closed" : "too slow: a message was dropped";
     this.tell(channel, "overflow", what);
+  }
+
+  /** Told once a second at most: a client may send thousands of such messages. */
+  rateExceeded({ channel, policy, limit }: DiagnosticsMessages["unichannel:channel.rate"]): void {
+    const record = this.#open.get(channel.id);
+    const now = this.#now();
+    if (record === undefined || now - record.exceededAt < RATE_PAUSE_MS) return;
+    record.exceededAt = now;
+    this.#add(record, "overflow", `sends faster than ${limit}: ${RATE_EFFECTS[policy]}`);
   }
 
   failed({ error, source, channel }: DiagnosticsMessages["unichannel:error"]): void {

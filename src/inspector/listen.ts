@@ -25,6 +25,7 @@ export function listenTo(server: BaseServer, { table, isOwn, stopped, report }: 
     },
     "unichannel:channel.close": (message) => table.channelClosed(message),
     "unichannel:channel.overflow": (message) => table.overflowed(message),
+    "unichannel:channel.rate": (message) => table.rateExceeded(message),
     "unichannel:session.attach": (message) => table.carrierAttached(message),
     "unichannel:session.detach": (message) => table.carrierLost(message),
     "unichannel:session.lost": (message) => table.sessionLost(message),

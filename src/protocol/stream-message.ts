@@ -6,6 +6,7 @@ export interface StreamBegin {
   readonly stream: string;
   /** Number of the message in its stream: 0 here, one more for each message that follows. */
   readonly n: number;
+  /** Tells a beginning from other messages. */
   readonly begin: true;
   /** The `info` of `publishStream`, if it was given. */
   readonly info?: unknown;
@@ -13,15 +14,21 @@ export interface StreamBegin {
 
 /** Parts that are text, joined in their order. */
 export interface StreamText {
+  /** Name of the stream. */
   readonly stream: string;
+  /** Number of the message in its stream. */
   readonly n: number;
+  /** Text that follows that of the messages before it. */
   readonly text: string;
 }
 
 /** Parts that are not text, in their order. */
 export interface StreamParts<Part = unknown> {
+  /** Name of the stream. */
   readonly stream: string;
+  /** Number of the message in its stream. */
   readonly n: number;
+  /** Values that follow those of the messages before it. */
   readonly parts: readonly Part[];
 }
 
@@ -33,11 +40,13 @@ export type StreamOutcome = "done" | "stopped" | "failed" | "lost";
 
 /** The last message of a stream. */
 export interface StreamEnd {
+  /** Name of the stream. */
   readonly stream: string;
   /** Missing if another process tells that the stream is lost. */
   readonly n?: number;
+  /** How it has ended. */
   readonly end: StreamOutcome;
-  /** Of a stream that has failed: the code of its error, never the text. */
+  /** The code of the error, if the stream has failed; never its text. */
   readonly code?: string;
 }
 

@@ -1,5 +1,6 @@
 // Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Resuming a session".
 // Every request of a session comes through here, after the application's own handler has accepted it.
+// Long because each kind of request of a session is found, accepted or refused here.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";

@@ -5,9 +5,10 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket } from "ws";
+import type { Connection, StreamView } from "../../src/client/index.ts";
 import type { Server } from "../../src/index.ts";
 import { until } from "../support/wait.ts";
-import { program, run } from "./programs.ts";
+import { block, program, run } from "./programs.ts";
 
 interface Model {
   readonly url: string;
@@ -15,12 +16,32 @@ interface Model {
   readonly answers: ServerResponse[];
 }
 
+/** A token as an event of OpenAI's chat completions. */
+const token = (content: string): string =>
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+
+interface Page {
+  readonly output: { textContent?: string };
+  readonly cancelButton: { onclick(): void };
+  readonly view: StreamView;
+  readonly connection: Connection;
+}
+
+/** The page of the guide, without a document. */
+async function page(t: TestContext, url: string): Promise<Page> {
+  const text = block("language-models", "StreamView").replace('connect("/")', `connect(${JSON.stringify(url)})`);
+  const program = `export const output = {}, cancelButton = {};\n${text}\nexport { view, connection };`;
+  const loaded = (await run(t, program)) as unknown as Page;
+  t.after(() => loaded.connection.close());
+  return loaded;
+}
+
 /** A model that says one token and then thinks for ever. */
-async function model(t: TestContext): Promise<Model> {
+async function model(t: TestContext, first = "token "): Promise<Model> {
   const answers: ServerResponse[] = [];
   const server = createServer((_, response) => {
     answers.push(response);
-    response.write("token ");
+    response.write(first);
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   t.after(() => server.closeAllConnections());
@@ -67,21 +88,27 @@ describe("the guide to language models", () => {
     assert.equal(staying.texts.join(""), "token the end");
   });
 
-  it("stops the model at a cancel message, and when the client leaves", async (t) => {
-    const { url, answers } = await model(t);
-    const server = await serverOf(t, "cancel", url);
-    const client = open(t, server);
-    await new Promise((done) => client.socket.on("open", done));
-    client.socket.send("first");
-    await until(() => client.texts.length === 1, "a token has come");
-    const cancelled = new Promise((done) => answers[0]!.on("close", done));
-    client.socket.send("cancel");
-    await cancelled;
-    client.socket.send("second");
-    await until(() => client.texts.length === 2, "the next answer has begun");
-    const left = new Promise((done) => answers[1]!.on("close", done));
-    client.socket.terminate();
-    await left;
+  it("gives an answer to a page, the rest of it to the page when it is loaded again, and stops the model at its cancel button", async (t) => {
+    const { url, answers } = await model(t, token("Hello"));
+    const server = await serverOf(t, "modelText", url);
+    const first = await page(t, server.url);
+    await first.connection.opened;
+    first.connection.send("hi");
+    await until(() => first.output.textContent === "Hello", "a token has come");
+    assert.deepEqual(first.view.info, { prompt: "hi" });
+    first.connection.close();
+    answers[0]!.write(token(" you"));
+    const again = await page(t, server.url);
+    await until(() => again.output.textContent === "Hello you", "the page continues");
+    const stopped = new Promise((done) => answers[0]!.on("close", done));
+    again.cancelButton.onclick();
+    await stopped;
+    await until(() => again.view.state === "stopped", "the page knows");
+    for (const prompt of ["second", "third"]) again.connection.send(prompt);
+    const isThird = (): boolean => (again.view.info as { prompt: string }).prompt === "third";
+    await until(() => isThird() && again.view.text === "Hello", "a prompt stops the answer before it");
+    answers.at(-1)!.end("data: [DONE]\n\n");
+    await until(() => again.view.state === "done", "the model has ended");
   });
 });
 

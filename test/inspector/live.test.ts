@@ -153,6 +153,19 @@ describe("an open page of an inspector", () => {
     app.takeErrors();
   });
 
+  it("tells of a client that sends faster than it may, once a second", async (t) => {
+    const { app, channels } = inspected(t, {}, { maxMessagesPerSecond: 5, onRateExceeded: "drop" });
+    const socket = await app.websocket("/quotes");
+    const { look } = await openPage(app);
+    for (let i = 0; i < 100; i++) socket.send("x");
+    await app.settle();
+    const { events } = (await look({ channel: channels[0]!.id })).channel!;
+    assert.deepEqual(
+      events.map(({ text }) => text),
+      ["opened by /quotes", "sends faster than maxMessagesPerSecond: messages are dropped"],
+    );
+  });
+
   it("shows groups with members, rates and messages, with text of clients as it came", async (t) => {
     const { app, rooms, channels } = inspected(t);
     await app.websocket("/quotes");

@@ -235,7 +235,7 @@ export class NumberedClient {
   readonly openings: Opening<unknown>[] = [];
   readonly errors: unknown[] = [];
   sent = 0;
-  /** What the client did last, for the report of a failure. */
+  /** The last actions of the client, for the report of a failure. */
   readonly #lines: string[] = [];
   readonly #service: Service;
   #isSending = true;

@@ -42,6 +42,8 @@ export interface EngineOptions extends Time {
   readonly endpoint: Endpoint;
   readonly log: (line: string) => void;
   readonly session: ClientSession;
+  /** Returns a number from 0 to 1, without 1. */
+  readonly random: () => number;
   /** The number of the last attempt of earlier leaders, or a higher one. */
   readonly tries: number;
 }
@@ -217,6 +219,7 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
     // Nothing more is said in the session's name: no acknowledgement, and no record.
     session.holders = 1;
     session.restart(session.sent, session.received);
+    conversation.cancelRenewal?.();
     own.end(closeStatus("client", 1000, ""));
     selector.stop("server");
     finish(conversation);

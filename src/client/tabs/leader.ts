@@ -29,6 +29,7 @@ export interface LeaderOptions extends Time {
   readonly endpoint: Endpoint;
   readonly log: (line: string) => void;
   readonly maxBufferedBytes: number;
+  readonly random: () => number;
   readonly mirror: Mirror;
   readonly locks: HeldLocks;
   /** Sends a note to the other tabs. */

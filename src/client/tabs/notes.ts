@@ -96,5 +96,6 @@ export type NoteContent =
   /** A page has been shown, or the network has changed: the leader checks its carrier. */
   | { readonly type: "check"; readonly event: PageEvent }
   | { readonly type: "ping" }
-  | { readonly type: "pong" }
+  /** The tab leads, or is about to, in this term. */
+  | { readonly type: "pong"; readonly term: number }
   | { readonly type: "leave" };

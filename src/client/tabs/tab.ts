@@ -191,9 +191,11 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     const { from, type } = note;
     isHeard ||= from === leaderId;
     if (type === "ping") {
-      if (leader || role === "gathering") post({ type: "pong" });
-    } else if (type === "pong") isHeard = true;
-    else if (type === "claim") answer(note);
+      if (leader || role === "gathering") post({ type: "pong", term: mirror.term });
+    } else if (type === "pong") {
+      if (isOfNewer(note)) rejoin();
+      isHeard ||= role === "joining";
+    } else if (type === "claim") answer(note);
     else if (type === "answer") {
       if (note.to === id && role === "gathering") {
         gathered.answers.set(from, note.state);
@@ -247,13 +249,25 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     carrier.open();
   }
 
-  function applyPost({ from, term, position, entries, asks }: Note & { readonly type: "post" }): void {
+  /** True for a note of another leader than the one that this tab follows, which was frozen when it welcomed this tab. */
+  function isOfNewer({ from, term }: { readonly from: string; readonly term: number }): boolean {
+    return role === "following" && from !== leaderId && term > mirror.term;
+  }
+
+  /** The tab does not have what the leader has said. */
+  function rejoin(): void {
+    carrier.drop();
+    move("joining");
+    leaderId = undefined;
+    join();
+  }
+
+  function applyPost(note: Note & { readonly type: "post" }): void {
+    const { from, term, position, entries, asks } = note;
+    if (isOfNewer(note)) rejoin();
     if (role !== "following" || from !== leaderId || term !== mirror.term) return;
     if (position !== mirror.position + 1) {
-      // A note is missing.
-      carrier.drop();
-      move("joining");
-      join();
+      rejoin();
       return;
     }
     for (const entry of entries) {

@@ -3,7 +3,7 @@
 
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
-import { inspectable } from "../../base/guard.ts";
+import { guardHandler, inspectable } from "../../base/guard.ts";
 import { type Moves, StateMachine } from "../../base/state-machine.ts";
 import type { StreamBody } from "../../channel/body.ts";
 import { discardBody, openSource, type Source } from "../../channel/source.ts";
@@ -99,7 +99,7 @@ export class Producer {
   async #open(source: PartSource<unknown>, isPublishing: Promise<void>): Promise<void> {
     let parts: Parts<unknown> | undefined;
     try {
-      parts = typeof source === "function" ? await source(this.#stopping.signal) : source;
+      parts = typeof source === "function" ? await made(source, this.#stopping.signal) : source;
       await isPublishing;
       if (this.#state.is("reading")) {
         this.#source = openSource(parts as StreamBody, "body");
@@ -220,6 +220,21 @@ export class Producer {
     this.#n += 1;
     return this.#n - 1;
   }
+}
+
+/** The parts that a function of the application makes. */
+function made(
+  source: Extract<PartSource<unknown>, (signal: AbortSignal) => unknown>,
+  signal: AbortSignal,
+): Promise<Parts<unknown>> {
+  return new Promise((resolve, reject) => {
+    guardHandler(
+      source,
+      signal,
+      (_, parts) => resolve(parts),
+      (_, error) => reject(error),
+    );
+  });
 }
 
 /** The code that viewers get. The text of an error stays here. */

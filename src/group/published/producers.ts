@@ -17,6 +17,9 @@ const DEFAULT_KEEP = { size: 10_000, ttlMs: 600_000 };
 const DEFAULT_COALESCE_MS = 50;
 /** Time that the ends of all streams may take when the store is closed. */
 const CLOSE_MS = 5000;
+/** Time for which `stop` waits until the stream is over, and between two questions whether one of another process is. */
+const STOP_MS = 5000;
+const ASK_MS = 100;
 
 /** How much of a stream is kept. */
 export type Keep = Required<{ readonly [Name in keyof StreamKeep]: number }>;
@@ -64,7 +67,7 @@ export class Producers implements LeaseOwner {
     stream: string,
     group: string,
     source: PartSource<unknown>,
-    { signal, info, coalesceMs = DEFAULT_COALESCE_MS, keep }: PublishStreamOptions,
+    { signal, info, coalesceMs = DEFAULT_COALESCE_MS, replace = false, keep }: PublishStreamOptions,
   ): Promise<StreamResult> {
     const { clock, publish, leases } = this.#options;
     const kept = this.#toKeep(keep);
@@ -73,7 +76,7 @@ export class Producers implements LeaseOwner {
       publish: (message) => publish(group, message, kept),
     });
     try {
-      await this.#claim(group, producer);
+      await (replace ? this.#replace(group, producer) : this.#claim(group, producer));
     } catch (error) {
       discardParts(source);
       return { stream, end: "failed", error: inspectable(error) };
@@ -86,28 +89,57 @@ export class Producers implements LeaseOwner {
     if (signal?.aborted === true) stop();
     const result = await producer.result;
     signal?.removeEventListener("abort", stop);
-    this.#running.delete(group);
+    if (this.#running.get(group) === producer) this.#running.delete(group);
     letGo();
     void leases?.release(group, stream);
     return result;
   }
 
-  /** Makes the stream the group's one. */
+  /** Makes the stream the group's one. Rejects with STREAM_BUSY if it has one. */
   async #claim(group: string, producer: Producer): Promise<void> {
-    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+    this.#checkOpen();
     if (this.#running.has(group)) throw new ChannelError("STREAM_BUSY");
     this.#running.set(group, producer);
-    const { leases } = this.#options;
-    if (leases === undefined) return;
-    const { stream } = producer;
-    try {
-      if (!(await leases.claim(group, stream))) throw new ChannelError("STREAM_BUSY");
-    } catch (error) {
-      this.#running.delete(group);
-      // It is not known whether the record was written.
-      if (!isBusy(error)) void leases.release(group, stream);
-      throw error;
+    if (!(await this.#lease(group, producer))) throw new ChannelError("STREAM_BUSY");
+  }
+
+  /** Makes the stream the group's one when the one before it is over, which is stopped. Rejects with STREAM_BUSY if that takes long. */
+  async #replace(group: string, producer: Producer): Promise<void> {
+    this.#checkOpen();
+    const { clock } = this.#options;
+    const before = this.#running.get(group);
+    // The next one replaces this one.
+    this.#running.set(group, producer);
+    before?.stop("stopped");
+    await before?.result;
+    const untilMs = clock.now() + STOP_MS;
+    while (!(await this.#lease(group, producer))) {
+      if (clock.now() >= untilMs) throw new ChannelError("STREAM_BUSY");
+      this.#running.set(group, producer);
+      await this.#stopElsewhere(group);
     }
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
+  }
+
+  /** Resolves to false if another process has a stream in the group. If it fails, the producer is not the group's any more. */
+  async #lease(group: string, producer: Producer): Promise<boolean> {
+    const { leases } = this.#options;
+    if (leases === undefined) return true;
+    const { stream } = producer;
+    let isOurs = false;
+    try {
+      isOurs = await leases.claim(group, stream);
+    } catch (error) {
+      // It is not known whether the record was written.
+      void leases.release(group, stream);
+      throw error;
+    } finally {
+      if (!isOurs && this.#running.get(group) === producer) this.#running.delete(group);
+    }
+    return isOurs;
   }
 
   #toKeep({ size, ttlMs }: StreamKeep = {}): Keep {
@@ -120,14 +152,26 @@ export class Producers implements LeaseOwner {
 
   /** Stops the stream of a group, in whichever process it is published. Resolves to false if there is none. */
   async stop(group: string): Promise<boolean> {
+    const { clock } = this.#options;
     const own = this.#running.get(group);
     if (own !== undefined) {
       own.stop("stopped");
+      await within(clock, STOP_MS, own.result);
       return true;
     }
-    const stream = await this.#options.leases?.current(group);
-    if (stream === undefined) return false;
-    await this.#options.askToStop(group, stream);
+    return this.#stopElsewhere(group);
+  }
+
+  /** Stops the stream of another process, and waits until it is over. */
+  async #stopElsewhere(group: string): Promise<boolean> {
+    const { clock, leases, askToStop } = this.#options;
+    const stream = await leases?.current(group);
+    if (leases === undefined || stream === undefined) return false;
+    await askToStop(group, stream);
+    for (const untilMs = clock.now() + STOP_MS; clock.now() < untilMs; ) {
+      if ((await leases.current(group)) !== stream) break;
+      await new Promise<void>((resolve) => clock.setTimer(resolve, ASK_MS));
+    }
     return true;
   }
 
@@ -154,10 +198,6 @@ export class Producers implements LeaseOwner {
     for (const each of running) each.stop("lost");
     return within(this.#options.clock, CLOSE_MS, Promise.all(running.map(({ result }) => result)));
   }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof ChannelError && error.code === "STREAM_BUSY";
 }
 
 /** Cancels a source that is not read. A function was not called. */

@@ -4,6 +4,7 @@ import { ChannelError } from "../../base/errors.ts";
 import {
   badValue,
   checkAmount,
+  checkBoolean,
   checkFinite,
   checkMethods,
   checkOptions,
@@ -40,6 +41,8 @@ export interface PublishStreamOptions {
    * @default 50
    */
   readonly coalesceMs?: number | undefined;
+  /** Stops the stream that the group has, in whichever process, and begins when it is over. @default false: STREAM_BUSY */
+  readonly replace?: boolean | undefined;
   /** How much of the stream is kept. The limits on bytes of the store's `history` apply, too. */
   readonly keep?: StreamKeep | undefined;
 }
@@ -50,7 +53,7 @@ export interface StreamResult {
   readonly stream: string;
   /** How it has ended. */
   readonly end: StreamOutcome;
-  /** Of a stream that has failed or was lost: why. `onError` of the store was told, too. */
+  /** Why it has failed or was lost. `onError` of the store was told, too. */
   readonly error?: unknown;
 }
 
@@ -64,6 +67,7 @@ export const PUBLISH_STREAM_OPTIONS: Readonly<Record<keyof PublishStreamOptions,
     if (toJson(value) === undefined) throw new ChannelError("BAD_DATA", `JSON has no form for ${name}`);
   },
   coalesceMs: checkFinite,
+  replace: checkBoolean,
   keep: (name, value) => checkOptions(name, value, KEEP, `${name}.`),
 };
 

@@ -22,7 +22,7 @@ export interface Envelope {
   readonly message: GroupMessage | Control;
   /** True if the message was published to several groups at once. */
   readonly isShared: boolean;
-  /** Of a message of a published stream: whether it is the last one. Undefined for all others. */
+  /** Whether a message of a published stream is its end. Undefined for all other messages. */
   readonly place?: StreamPart["place"] | undefined;
 }
 

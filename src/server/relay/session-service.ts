@@ -45,6 +45,8 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   readonly #unclaimed = new Set<string>();
   /** Sessions that no request has opened, on their way back to the store. */
   readonly #returning = new Set<string>();
+  /** By token: when a session that was taken, and that no request has opened, goes back to the store. */
+  readonly #unopenedTimers = new Map<string, Timer>();
   #renewal: Timer | undefined;
 
   constructor(server: ExchangeServer, { store: given, relay, memberships }: SessionServiceOptions) {
@@ -108,7 +110,11 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
       return;
     }
     // The handler may refuse the request, or ask for another identity: the session waits for its own client.
-    this.clock.setTimer(() => void this.#putBack(token), UNOPENED_MS);
+    this.#clearUnopened(token);
+    this.#unopenedTimers.set(
+      token,
+      this.clock.setTimer(() => void this.#putBack(token), UNOPENED_MS),
+    );
   }
 
   serve(exchange: Exchange): void {
@@ -132,6 +138,8 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   async claim(token: string): Promise<boolean> {
+    // It is open: a session is claimed for what its client has sent, or is to be sent.
+    this.#clearUnopened(token);
     const isOurs = await this.#store.claim(token, this.process, CLAIMED_MS);
     this.#unclaimed.delete(token);
     if (!isOurs) return false;
@@ -141,6 +149,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   ended(token: string): void {
+    this.#clearUnopened(token);
     const wasClaimed = this.#claimed.delete(token);
     // A session that has never moved has no record.
     if (!this.#unclaimed.delete(token) && !wasClaimed) return;
@@ -168,6 +177,7 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
   }
 
   async stop(): Promise<void> {
+    for (const token of [...this.#unopenedTimers.keys()]) this.#clearUnopened(token);
     // The store may have answered a request to take a session only now.
     await this.#putAllBack();
     await this.#directory.stop();
@@ -187,7 +197,13 @@ export class SessionService implements ServicePlace, SessionsElsewhere, SessionH
     }
   }
 
+  #clearUnopened(token: string): void {
+    this.clock.clearTimer(this.#unopenedTimers.get(token));
+    this.#unopenedTimers.delete(token);
+  }
+
   async #putBack(token: string): Promise<void> {
+    this.#clearUnopened(token);
     const unopened = this.#server.sessions.dropTaken(token);
     if (unopened === undefined) return;
     this.#returning.add(token);

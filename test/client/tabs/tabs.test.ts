@@ -227,6 +227,60 @@ describe("Tabs that share a session", () => {
     assert.equal(own.channels.length, 1);
   });
 
+  it("find the tab that leads when one that led long ago has welcomed them", async (t) => {
+    const own = kit(t);
+    const [old, next] = (await openSome(own, 2)) as [Opened, Opened];
+    old.tab.freeze({ isTold: false });
+    await own.app.advance(10);
+    const late = own.open();
+    // The late tab asks both of them, and is frozen before any has answered.
+    await new Promise((resolve) => setImmediate(resolve));
+    late.tab.freeze({ isTold: false });
+    await own.app.advance(20_000);
+    assert.equal(next.tab.status, "leading");
+    old.tab.thaw({ isTold: false });
+    late.tab.thaw({ isTold: false });
+    await own.app.advance(10_000);
+    own.channels[0]!.send("1");
+    late.connection.send("of the late one");
+    await own.app.advance(1000);
+    assert.deepEqual([old.got, next.got, late.got], [["1"], ["1"], ["1"]]);
+    assert.deepEqual(own.up, ["of the late one"]);
+    assert.equal(own.channels.length, 1);
+  });
+
+  it("renew the identity of the session before it ends, and are all told when it is refused", async (t) => {
+    let isValid = true;
+    const channels: Channel[] = [];
+    let asked = 0;
+    const app: TestServer = testServer((request) => {
+      const expiresAt = new Date(app.clock.now() + 60_000);
+      if (!isValid) return { status: 401 };
+      return openSession(request, { open: (channel) => void channels.push(channel) }, { identity: "ann", expiresAt });
+    });
+    t.after(() => app.stop());
+    const browser = new MemoryBrowser(app.platform);
+    const ends: number[][] = [[], []];
+    for (const end of ends) {
+      const connection = browser.newTab().connect(`${app.url}/chat`, {
+        carriers: ["sse"],
+        params() {
+          asked += 1;
+          return {};
+        },
+      });
+      connection.onClose(({ code }) => end.push(code));
+      await app.advance(100);
+    }
+    await app.advance(130_000);
+    assert.equal(channels.length, 1);
+    assert.ok(asked >= 3, `${asked}`);
+    assert.deepEqual(ends, [[], []]);
+    isValid = false;
+    await app.advance(120_000);
+    assert.deepEqual(ends, [[1008], [1008]]);
+  });
+
   it("do not wait for a tab that is frozen without notice", async (t) => {
     const own = kit(t);
     const [a, b] = (await openSome(own, 2)) as [Opened, Opened];

@@ -296,9 +296,29 @@ for (const [kind, maker] of KINDS) {
       first.give("a");
       await until(() => viewer.view.text === "a", "the first one goes on");
       await store.stopStream("g");
-      await over;
-      await untilFree(store);
+      assert.equal((await store.publishStream("g", words("free"))).end, "done", "the group is free at once");
+      assert.equal((await over).end, "stopped");
       await until(() => viewer.view.text === "free", "the next one has come");
+      await store.close();
+    });
+
+    it("stops with replace the stream that the group has, also one that has not begun, and begins when it is over", async () => {
+      const store = maker()();
+      const viewer = new Viewer(store);
+      const taps = Array.from({ length: 4 }, () => new Tap());
+      const all = taps.map((tap, i) => store.publishStream("g", tap, { replace: i > 0, info: i }));
+      taps[3]!.give("last");
+      await until(() => viewer.view.text === "last", "the last one has begun");
+      assert.deepEqual(
+        (await Promise.all(all.slice(0, 3))).map(({ end }) => end),
+        ["stopped", "stopped", "stopped"],
+      );
+      const places = viewer.messages.map((message) =>
+        "begin" in message ? "begin" : "end" in message ? message.end : "",
+      );
+      assert.deepEqual(places, [...Array.from({ length: 3 }, () => ["begin", "stopped"]).flat(), "begin", ""]);
+      assert.equal(await store.stopStream("g"), true);
+      assert.equal((await all[3]!).end, "stopped");
       await store.close();
     });
 
@@ -344,6 +364,7 @@ for (const [kind, maker] of KINDS) {
       const store = maker()();
       for (const options of [
         { coalesceMs: -1 },
+        { replace: 1 },
         { coalesceMs: Number.POSITIVE_INFINITY },
         { signal: {} },
         { kep: {} },
@@ -377,7 +398,6 @@ describe("publishStream in several processes", () => {
     assert.equal((await over).end, "stopped");
     assert.deepEqual(tap.log, ["return"]);
     await until(() => viewers.every(({ view }) => view.state === "stopped"), "all have the end");
-    await until(() => true, "");
     for (const store of stores) await store.close();
   });
 
@@ -388,8 +408,25 @@ describe("publishStream in several processes", () => {
     await turns();
     assert.equal(((await b!.publishStream("g", words("b"))).error as ChannelError).code, "STREAM_BUSY");
     await b!.stopStream("g");
-    await over;
-    await untilFree(b!);
+    assert.equal((await b!.publishStream("g", words("b"))).end, "done", "the group is free");
+    assert.equal((await over).end, "stopped");
+    for (const store of [a!, b!]) await store.close();
+  });
+
+  it("replaces a stream of another process, and fails when that does not stop within 5 seconds", async () => {
+    const broker = new MemoryBackplane();
+    const [a, b] = [0, 1].map(() => createChannelStore({ backplane: broker.share(), onError: () => {} }));
+    const viewer = new Viewer(b!);
+    const first = a!.publishStream("g", new Tap());
+    await until(() => viewer.view.state === "open", "the first one has begun");
+    assert.equal((await b!.publishStream("g", words("b"), { replace: true })).end, "done");
+    assert.equal((await first).end, "stopped");
+    // A process that is listed, and does not answer.
+    await broker.enter(PUBLISHERS, { key: "other", payload: new Uint8Array() });
+    const record = Buffer.from('{"stream":"x","by":"other"}');
+    while (!(await broker.swapRecord("sg", await broker.readRecord("sg"), record)));
+    const { error } = await b!.publishStream("g", words("b"), { replace: true });
+    assert.equal((error as ChannelError).code, "STREAM_BUSY");
     for (const store of [a!, b!]) await store.close();
   });
 
@@ -599,15 +636,6 @@ async function* failing(error: unknown): AsyncGenerator<string> {
 async function* suspended(): AsyncGenerator<string> {
   yield "a";
   await new Promise(() => {});
-}
-
-/** A group is free a moment after the end of its stream. */
-async function untilFree(store: ChannelStore): Promise<void> {
-  for (;;) {
-    const { end } = await store.publishStream("g", words("free"));
-    if (end === "done") return;
-    await turns();
-  }
 }
 
 /** Closes stores whose clock stands still. */

@@ -95,6 +95,7 @@ describe("the envelope", () => {
       },
       { kind: "disconnect", code: 1000, reason: "", where: undefined },
       { kind: "move", to: "\ud800", keep: true, where: undefined },
+      { kind: "stop", stream: "a" },
     ];
     for (const message of controls) {
       const envelope = { origin: ORIGIN, number: 7, message, isShared: false };
@@ -111,6 +112,8 @@ describe("the envelope", () => {
     ["a key that neither has a value nor is removed", `01 80 ${HEAD} 0002 2b61`],
     ["a control without data", `01 03 ${HEAD}`],
     ["a control with a flag", `01 43 ${HEAD} ${Buffer.from('{"kind":"move","to":"b","keep":true}').toString("hex")}`],
+    ["a control of a stream", `01 07 ${HEAD} ${Buffer.from('{"kind":"stop","stream":"a"}').toString("hex")}`],
+    ["a stop without a stream", `01 03 ${HEAD} ${Buffer.from('{"kind":"stop"}').toString("hex")}`],
     ["an unknown control", `01 03 ${HEAD} ${Buffer.from('{"kind":"drop"}').toString("hex")}`],
     [
       "a control with a wrong code",
