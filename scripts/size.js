@@ -4,7 +4,13 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 /** Bytes after gzip. @type {Readonly<Record<string, number>>} */
-const LIMITS = { connect: 11_905, ResumableWebSocket: 12_380, "connect, tabs": 17_600, StreamView: 1000 };
+const LIMITS = {
+  connect: 11_925,
+  ResumableWebSocket: 12_410,
+  "connect, requests": 13_870,
+  "connect, tabs": 17_600,
+  StreamView: 1000,
+};
 
 for (const [name, limit] of Object.entries(LIMITS)) {
   const contents = name

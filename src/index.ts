@@ -15,14 +15,29 @@ export { type MemorySessions, type MemorySessionsOptions, memorySessions } from 
 export type { SessionStore, TakeOptions, TakeResult } from "./backplane/session-store.ts";
 export type { Clock } from "./base/clock.ts";
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
+export { RequestError } from "./base/request-error.ts";
 export type { BodyPart, SendBody, StreamBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
+export type { HandledRequest } from "./channel/handled-request.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { RateLimitName } from "./channel/rate-gate.ts";
 export type { RatePolicy } from "./channel/rate-limits.ts";
 export { event, json, prepare, type SendData, type SendInit, type SendOptions } from "./channel/send-data.ts";
+export {
+  type Contract,
+  type ContractChannel,
+  type ContractEnd,
+  type ContractReceived,
+  type ContractSent,
+  type ContractSide,
+  defineContract,
+  type EventHandlers,
+  type EventMessage,
+  type Procedure,
+  type RequestHandlers,
+} from "./codec/contract.ts";
 export {
   type JsonMessages,
   jsonMessages,
@@ -64,6 +79,7 @@ export type {
 } from "./group/published/publish-stream.ts";
 export type { MakeSnapshot, Snapshot, SnapshotContext } from "./group/state-source.ts";
 export type { PollOptions } from "./group/store-options.ts";
+export type { RequestOptions, RequestSignal } from "./protocol/asked-requests.ts";
 export type { EventMeta } from "./protocol/outbound-message.ts";
 export type {
   StreamBegin,

@@ -37,6 +37,9 @@ const PARTS = new Set([
     "BrokerOptions",
     "SessionBrokerOptions",
     "OfTheHost",
+    // Shorthands of the types of a contract.
+    ...["Names", "EventsOf", "RequestsOf", "EventReceived", "RequestReceived", "ReplyReceived"],
+    ...["EventSent", "RequestSent", "ReplySent"],
     "CarrierSelector",
     "Endpoint",
     "SharingOwner",

@@ -122,7 +122,7 @@ const ROWS: Record<string, Row> = {
   "messages that wait for setup": (n) => () => {
     const receiver = { receive: () => undefined };
     const buffered = new BufferBudget(Number.POSITIVE_INFINITY);
-    const inbox = new Inbox(receiver, { pause() {}, resume() {} }, buffered, { inboxEnded() {} });
+    const inbox = new Inbox(receiver, { pause() {}, resume() {} }, buffered, { inboxEnded() {}, answer() {} });
     for (let i = 0; i < n; i++) inbox.accept("x");
     inbox.release();
   },

@@ -44,6 +44,16 @@ export const session = [
     configs: { channel: { session: false } },
   }),
   workRow({
+    name: "session-request",
+    title:
+      "requests of 32 bytes of text and their replies over a session's WebSocket, 64 connections, 16 in flight on each",
+    peers: { unichannel: "session-unichannel.js", message: "session-unichannel.js" },
+    targets: { message: "≥ 0.7 ×" },
+    load: "session-echo.js",
+    config: { connections: 64, inFlight: 16, messageBytes: 32, session: true, requests: true },
+    configs: { message: { requests: false } },
+  }),
+  workRow({
     name: "session-resume",
     title:
       "clients that lose their WebSocket and come back for the 4 messages of 128 bytes that they missed, 64 at a time",

@@ -9,6 +9,7 @@ const server = await serve(
     openSession(request, {
       open: () => open++,
       message: (message, channel) => channel.send(message),
+      request: (data) => data,
       close: () => open--,
     }),
   { port: 0, host: "127.0.0.1", maxSessionsPerAddress: Number.POSITIVE_INFINITY },

@@ -1,13 +1,15 @@
 // The callbacks of one channel. Nothing else calls them. An exception of one of them is reported, and has no effect on the
 // others.
 
-import { guard, guardCall, inspectable, type Reporter } from "../base/guard.ts";
+import { guard, guardCall, guardHandler, inspectable, type Reporter } from "../base/guard.ts";
 import { checkFunction } from "../base/option-values.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { type Channel, HANDLER_NAMES, type LostSession, type Message, type SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
+import type { HandledRequest } from "./handled-request.ts";
 import type { Receiver } from "./inbox.ts";
+import type { Answering } from "./requests.ts";
 
 type Handler<Name extends keyof SessionHandlers> = NonNullable<SessionHandlers[Name]>;
 
@@ -28,6 +30,10 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
 
   get hasReceiver(): boolean {
     return this.#handlers.message !== undefined;
+  }
+
+  get hasRequest(): boolean {
+    return this.#handlers.request !== undefined;
   }
 
   get hasDrain(): boolean {
@@ -67,6 +73,19 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   receive(message: Message): Promise<void> | undefined {
     const { message: handler } = this.#handlers;
     return handler === undefined ? undefined : guardCall(handler, message, this.channel, this, "message");
+  }
+
+  /** Asks the request handler. False if there is none. */
+  answer(data: Message, request: HandledRequest, answering: Answering): boolean {
+    const { request: handler } = this.#handlers;
+    if (handler === undefined) return false;
+    guardHandler(
+      () => handler(data, this.channel, request),
+      answering,
+      (to, result) => to.done(result),
+      (to, error) => to.fail(error),
+    );
+    return true;
   }
 
   ping(data: Uint8Array): void {

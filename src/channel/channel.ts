@@ -1,7 +1,9 @@
 // The contract of a Channel: one conversation with one client, over any transport. `transport-channel.ts` implements it.
 
+import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
+import type { HandledRequest } from "./handled-request.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
 
@@ -55,6 +57,18 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
    * long, or has another identity now. `open` waits until a returned promise settles.
    */
   lost?: ((info: LostSession, channel: Channel<In, Out, Attachment>) => unknown) | undefined;
+  /**
+   * The client asks. The result, or that of the promise, is the reply; undefined is an empty text. Called once for each request, in
+   * order with the messages; messages and further requests do not wait for the promise. An exception is reported as that of
+   * `message`, and the client learns REQUEST_FAILED; a `RequestError` goes to the client alone.
+   */
+  request?:
+    | ((
+        data: In,
+        channel: Channel<In, Out, Attachment>,
+        request: HandledRequest,
+      ) => Out | PromiseLike<Out | undefined> | undefined)
+    | undefined;
   /** The client is back on another connection; no message was lost. */
   resumed?: ((channel: Channel<In, Out, Attachment>) => unknown) | undefined;
   /**
@@ -74,7 +88,7 @@ export interface SessionHandlers<In = Message, Out = SendData, Attachment = unkn
 /** The names of `SessionHandlers`. Those of a plain channel are among them; `resumed` and `transport` never happen to one. */
 export const HANDLER_NAMES: readonly (keyof SessionHandlers)[] = [
   ...(["open", "message", "receive", "ping", "pong", "drain"] as const),
-  ...(["close", "error", "resumed", "transport", "save", "restored", "lost", "dropped"] as const),
+  ...(["close", "error", "resumed", "transport", "save", "restored", "lost", "request", "dropped"] as const),
 ];
 
 /** A channel with messages and an attachment of any type. */
@@ -132,6 +146,15 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   send(data: Out | PreparedMessage, options?: SendOptions | boolean): boolean;
 
   /**
+   * Asks the client of a session, in order with the messages. Resolves with the reply of its `onRequest` handler, which is called
+   * once. Rejects with a ChannelError: REQUEST_FAILED, REQUEST_REFUSED (a `RequestError`), REQUEST_UNHANDLED, REPLY_TIMEOUT,
+   * REQUEST_LOST (the session has ended, or has moved to another process), BAD_MESSAGE, and without having sent anything
+   * REQUESTS_UNSUPPORTED (no session, or a client without requests), TOO_MANY_REQUESTS, BUFFER_OVERFLOW, CHANNEL_CLOSED, BAD_DATA
+   * and BAD_OPTION; or with the reason of its signal.
+   */
+  request(data: Out, options?: RequestOptions): Promise<In>;
+
+  /**
    * Closes politely, after everything sent: a WebSocket with its closing handshake, a response with its end (an empty
    * 204 if nothing was sent). Returns true for the call that closed the channel, and false ever after.
    * `code` (default 1000) and `reason` go to a WebSocket's client and, everywhere, into the `CloseStatus`.
@@ -154,6 +177,12 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
    * Returns a function that removes the handler.
    */
   onMessage(fn: (message: In, channel: Channel<In, Out, Attachment>) => unknown): () => void;
+
+  /**
+   * Sets the handler of the client's requests (`request` of `openSession`); a second one throws HANDLER_EXISTS.
+   * Returns a function that removes the handler.
+   */
+  onRequest(fn: NonNullable<SessionHandlers<In, Out, Attachment>["request"]>): () => void;
 
   /** `onMessage` under the name of the page that this library implements. */
   onReceive(fn: (message: In, channel: Channel<In, Out, Attachment>) => unknown): () => void;

@@ -13,6 +13,7 @@ export type ErrorSource =
   | "upgrade"
   | "open"
   | "message"
+  | "request"
   | "ping"
   | "pong"
   | "drain"

@@ -6,6 +6,7 @@ import { linkStates } from "../base/linked-states.ts";
 import { heldBytes } from "../base/memory-size.ts";
 import { Queue } from "../base/queue.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import { IncomingRequest } from "../transport/requests.ts";
 import type { Message } from "./channel.ts";
 import type { RateGate } from "./rate-gate.ts";
 
@@ -55,6 +56,9 @@ export interface Receiver {
   receive(message: Message): Promise<void> | undefined;
 }
 
+/** A message, or a request in its order among the messages. */
+type Item = Message | IncomingRequest;
+
 /** The transport that the messages come from. */
 export interface MessageSource {
   pause?(): void;
@@ -66,6 +70,8 @@ export interface MessageSource {
 export interface InboxOwner {
   /** All messages were delivered, and no more arrive. */
   inboxEnded(): void;
+  /** A request has its turn. Nothing waits for its reply. */
+  answer(request: IncomingRequest): void;
 }
 
 type Pull = (result: IteratorResult<Message, undefined>) => void;
@@ -87,7 +93,7 @@ export class Inbox {
   /** True while the session leaves this process: nothing more is handed to the application. */
   #isHeld = false;
   /** Undefined while nothing waits. */
-  #waiting: Queue<Message> | undefined;
+  #waiting: Queue<Item> | undefined;
   #waitingBytes = 0;
   /** The message whose receiver, or loop, is not done with it. */
   #current: Message | undefined;
@@ -139,6 +145,18 @@ export class Inbox {
     else this.#acceptLater(message);
   }
 
+  /** A request, in its order among the messages. It counts in the rates as a message does. */
+  acceptRequest(request: IncomingRequest): void {
+    if (this.#isComplete || this.#isDiscarding()) return;
+    this.#undelivered += 1;
+    if (this.gate?.refuses(request.data) === true) return;
+    this.#undelivered -= 1;
+    const isReady = this.#state === STATES.ready || (this.#state === STATES.pulled && this.#pulls!.length > 0);
+    const isFree = isReady && this.#waiting === undefined && !this.#isHeld;
+    if (isFree && this.#hasTurn(request.data)) this.#owner.answer(request);
+    else this.#keep(request);
+  }
+
   /** The turn of the first message that waits has come. */
   turnCame(): void {
     if (!this.isPulled) {
@@ -168,8 +186,8 @@ export class Inbox {
   }
 
   /** Hands over the messages with which the application is not done, to go on elsewhere. Later ones are dropped. */
-  takeAll(): readonly Message[] {
-    const messages = this.#current === undefined ? [] : [this.#current];
+  takeAll(): readonly Item[] {
+    const messages: Item[] = this.#current === undefined ? [] : [this.#current];
     this.#undelivered += this.length;
     for (let next = this.#waiting?.shift(); next !== undefined; next = this.#waiting?.shift()) messages.push(next);
     this.#drop();
@@ -195,7 +213,7 @@ export class Inbox {
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
     this.#current = undefined;
-    const message = this.#takeInTurn();
+    const message = this.#takeMessage();
     if (message !== undefined) {
       this.#current = message;
       this.#source.messageTaken?.();
@@ -259,20 +277,24 @@ export class Inbox {
       this.#pulls!.shift()!({ done: false, value: message });
       return;
     }
+    this.#keep(message);
+  }
+
+  #keep(item: Item): void {
     this.#waiting ??= new Queue();
-    this.#waiting.push(message);
-    this.#hold(this.#waitingBytes + heldBytes(message));
+    this.#waiting.push(item);
+    this.#hold(this.#waitingBytes + sizeOf(item));
     if (this.#isReadingPaused || this.#hasRoom()) return;
     this.#isReadingPaused = true;
     this.#source.pause?.();
   }
 
-  /** The next message, if it may be handed over now. */
-  #takeInTurn(): Message | undefined {
+  /** The next item, if it may be handed over now. */
+  #takeInTurn(): Item | undefined {
     if (this.#isHeld) return undefined;
     if (this.gate !== undefined) {
       const first = this.#waiting?.at(0);
-      if (first !== undefined && !this.gate.hasTurn(first)) {
+      if (first !== undefined && !this.gate.hasTurn(dataOf(first))) {
         this.#dropIfTooLate();
         return undefined;
       }
@@ -280,12 +302,22 @@ export class Inbox {
     return this.#take();
   }
 
-  #take(): Message | undefined {
-    const message = this.#waiting?.shift();
-    if (message === undefined) return undefined;
+  #take(): Item | undefined {
+    const item = this.#waiting?.shift();
+    if (item === undefined) return undefined;
     if (this.#waiting!.length === 0) this.#waiting = undefined;
-    this.#hold(this.#waitingBytes - heldBytes(message));
-    return message;
+    this.#hold(this.#waitingBytes - sizeOf(item));
+    return item;
+  }
+
+  /** The next message, for a loop. The requests before it have their turn. */
+  #takeMessage(): Message | undefined {
+    for (let item = this.#takeInTurn(); item !== undefined; item = this.#takeInTurn()) {
+      if (!(item instanceof IncomingRequest)) return item;
+      this.#owner.answer(item);
+      this.#source.messageTaken?.();
+    }
+    return undefined;
   }
 
   #hold(bytes: number): void {
@@ -295,9 +327,10 @@ export class Inbox {
 
   #drain(): void {
     while (this.#state === STATES.ready) {
-      const message = this.#takeInTurn();
-      if (message === undefined) break;
-      this.#deliver(message);
+      const item = this.#takeInTurn();
+      if (item === undefined) break;
+      if (item instanceof IncomingRequest) this.#owner.answer(item);
+      else this.#deliver(item);
       this.#source.messageTaken?.();
     }
     this.#resumeIfRoom();
@@ -325,7 +358,7 @@ export class Inbox {
 
   #answerPullsInTurn(): void {
     while (this.#pulls!.length > 0) {
-      const message = this.#takeInTurn();
+      const message = this.#takeMessage();
       if (message === undefined) return;
       this.#current = message;
       this.#pulls!.shift()!({ done: false, value: message });
@@ -363,4 +396,12 @@ export class Inbox {
     this.#state = state;
     return true;
   }
+}
+
+function sizeOf(item: Item): number {
+  return heldBytes(dataOf(item));
+}
+
+function dataOf(item: Item): Message {
+  return item instanceof IncomingRequest ? item.data : item;
 }

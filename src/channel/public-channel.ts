@@ -5,9 +5,11 @@ import { utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { show } from "../base/option-values.ts";
 import { encodeClosePayload } from "../codec/ws-message.ts";
+import { checkRequestOptions, type RequestOptions } from "../protocol/asked-requests.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { AnyChannel, Channel, ChannelHandlers, Message } from "./channel.ts";
+import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { checkExpiry } from "./expiry.ts";
+import { bodyOf } from "./requests.ts";
 import { positionOf, type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import type { TransportChannel } from "./transport-channel.ts";
 
@@ -72,6 +74,12 @@ export class PublicChannel implements Channel {
     return this.#channel.send(toSendable(data), options === undefined ? undefined : positionOf(options, data));
   }
 
+  // Async: what is wrong with a request rejects its promise.
+  async request(data: SendData, options: RequestOptions = {}): Promise<Message> {
+    checkRequestOptions(options);
+    return this.#channel.request(bodyOf(data), options);
+  }
+
   close(code = 1000, reason = ""): boolean {
     checkClose(code, reason);
     return this.#channel.close(code, reason);
@@ -94,6 +102,10 @@ export class PublicChannel implements Channel {
 
   onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
     return this.#channel.onMessage(fn);
+  }
+
+  onRequest(fn: NonNullable<SessionHandlers["request"]>): () => void {
+    return this.#channel.onRequest(fn);
   }
 
   onReceive(fn: NonNullable<ChannelHandlers["message"]>): () => void {

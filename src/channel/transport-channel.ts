@@ -7,10 +7,10 @@ import { ChannelError } from "../base/errors.ts";
 import { guard, type Reporter } from "../base/guard.ts";
 import type { IndexedItem } from "../base/indexed-set.ts";
 import { inMicrotask } from "../base/microtask.ts";
-import type { GroupNews } from "../protocol/group-news.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { GroupCursors } from "../transport/group-cursors.ts";
+import type { IncomingRequest } from "../transport/requests.ts";
 import type { MessageForm, Position, SessionListener, Transport, TransportKind } from "../transport/transport.ts";
 import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
@@ -28,12 +28,14 @@ import { holdsUnreadShare, type MemoryHolder } from "./memory-share.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { findOverflow, totalOverflow } from "./overflow.ts";
 import { type RateExceeded, RateGate, type RateGateOwner } from "./rate-gate.ts";
+import { RequestHolder } from "./request-holder.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
 const SERVICE_RESTART = 1012;
 
 export class TransportChannel
+  extends RequestHolder
   implements
     SessionListener,
     InboxOwner,
@@ -48,8 +50,6 @@ export class TransportChannel
   index: number | undefined = undefined;
   memberships: Membership | undefined = undefined;
   readonly callbacks: Callbacks;
-  readonly #transport: Transport<SessionListener>;
-  readonly #context: ChannelContext;
   readonly #settings: ChannelSettings;
   #state: ChannelState = STATES.settingUp;
   /** Set when the transport has ended. */
@@ -70,10 +70,9 @@ export class TransportChannel
     settings: ChannelSettings,
     context: ChannelContext,
   ) {
-    this.#transport = transport;
+    super(transport, context);
     this.callbacks = new Callbacks(handlers, context);
     this.#settings = settings;
-    this.#context = context;
   }
 
   /** The channel as the application has it. */
@@ -96,23 +95,23 @@ export class TransportChannel
   }
 
   get transport(): TransportKind {
-    return this.#transport.kind;
+    return this.link.kind;
   }
 
   get logName(): string {
-    return this.#transport.logName ?? this.#transport.kind;
+    return this.link.logName ?? this.link.kind;
   }
 
   get messageForm(): MessageForm {
-    return this.#transport.messageForm;
+    return this.link.messageForm;
   }
 
   get outlivesExchange(): boolean {
-    return this.#transport.outlivesExchange === true;
+    return this.link.outlivesExchange === true;
   }
 
   get bufferedAmount(): number {
-    return this.#transport.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
+    return this.link.bufferedAmount + (this.#outbox?.bufferedAmount ?? 0);
   }
 
   get undeliveredMessages(): number {
@@ -126,7 +125,7 @@ export class TransportChannel
 
   set expiresAt(date: number | undefined) {
     this.#expiresAt = date === Number.POSITIVE_INFINITY ? undefined : date;
-    this.#transport.expiryChanged?.(this.#expiresAt);
+    this.link.expiryChanged?.(this.#expiresAt);
   }
 
   get response(): Response {
@@ -150,35 +149,35 @@ export class TransportChannel
       return false;
     }
     const isLast =
-      position === undefined ? this.#transport.closesByDefault?.(sendable.message) === true : position === "last";
+      position === undefined ? this.link.closesByDefault?.(sendable.message) === true : position === "last";
     if (isLast) this.#transmitLast(sendable);
     else if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
-    else this.#transport.send(sendable.message);
-    this.#context.messages.sent += 1;
+    else this.link.send(sendable.message);
+    this.context.messages.sent += 1;
     return true;
   }
 
   /** `send` of a text without options, which nearly every message of a WebSocket or session is: no object is made for it. */
   sendText(text: string): boolean {
-    if (this.#transport.sendText === undefined) return this.send(toSendable(text));
+    if (this.link.sendText === undefined) return this.send(toSendable(text));
     if (!isOpen(this.#state) || this.#isOverflowing(text)) return false;
     if (this.#outbox?.isBusy === true) this.#outbox.add(toSendable(text), "more");
-    else this.#transport.sendText(text);
-    this.#context.messages.sent += 1;
+    else this.link.sendText(text);
+    this.context.messages.sent += 1;
     return true;
   }
 
   /** See `Transport.cursors`. */
   get cursors(): GroupCursors | undefined {
-    return this.#transport.cursors;
+    return this.link.cursors;
   }
 
-  /** Sends news of a group, in order with the messages. Only for a channel with `cursors`. */
-  sendNews(message: GroupNews): void {
-    const sendable = { message, parts: undefined };
-    if (!isOpen(this.#state) || this.#isOverflowing(message)) return;
-    if (this.#mustWait(sendable)) this.#sendLater(sendable, "more");
-    else this.#transport.send(message);
+  /** Sends a record that is no message, in order with the messages. False if it was not taken. `isUrgent`: a full channel takes it, too. */
+  sendRecord(message: OutboundMessage, isUrgent: boolean): boolean {
+    if (!isOpen(this.#state) || (!isUrgent && this.#isOverflowing(message))) return false;
+    if (this.#outbox?.isBusy === true) this.#outbox.add({ message, parts: undefined }, "more");
+    else this.link.send(message);
+    return true;
   }
 
   #mustWait({ parts }: Sendable): boolean {
@@ -186,7 +185,7 @@ export class TransportChannel
   }
 
   #sendLater(sendable: Sendable, position: Position): void {
-    this.#outbox ??= new Outbox(this.#transport, this.#context.buffered, this);
+    this.#outbox ??= new Outbox(this.link, this.context.buffered, this);
     this.#outbox.add(sendable, position);
   }
 
@@ -195,7 +194,7 @@ export class TransportChannel
     this.#moveTo(this.#state.close);
     try {
       if (this.#mustWait(sendable)) this.#sendLater(sendable, "last");
-      else this.#transport.sendLast(sendable.message);
+      else this.link.sendLast(sendable.message);
     } catch (error) {
       this.#moveTo(this.#state.reopen);
       throw error;
@@ -205,17 +204,17 @@ export class TransportChannel
 
   close(code = 1000, reason = ""): boolean {
     if (!this.#closing()) return false;
-    this.#endWith(() => this.#transport.close(code, reason));
+    this.#endWith(() => this.link.close(code, reason));
     return true;
   }
 
   terminate(): void {
     this.#closing();
-    if (!isClosed(this.#state)) this.#transport.terminate();
+    if (!isClosed(this.#state)) this.link.terminate();
   }
 
   ping(data: Uint8Array): boolean {
-    return this.isOpen && this.#transport.ping?.(data) === true;
+    return this.isOpen && this.link.ping?.(data) === true;
   }
 
   drained(): Promise<void> {
@@ -248,11 +247,11 @@ export class TransportChannel
 
   /** Runs the setup; messages flow when it has settled. Called once. */
   begin(setup: ChannelHandlers["open"]): void {
-    this.#transport.listen(this);
+    this.link.listen(this);
     const opened = setup === undefined ? undefined : this.callbacks.open(setup, this);
     if (opened !== undefined) {
       void opened.then(() => this.#setUp());
-      this.#transport.open();
+      this.link.open();
     } else if (this.callbacks.hasReceiver) this.#start();
     // A receiver that is set right after `withChannel` misses nothing.
     else inMicrotask(() => this.#start());
@@ -261,7 +260,7 @@ export class TransportChannel
   /** `#setUp` comes first: a close that arrives with the first message must not end the channel before its answer. */
   #start(): void {
     this.#setUp();
-    this.#transport.open();
+    this.link.open();
   }
 
   /** Called when the setup or the handler has thrown: sends an error response, or ends the channel if an answer has begun. */
@@ -277,13 +276,18 @@ export class TransportChannel
 
   /** The server is stopping: the client is asked to come back after `comeBackMs`, if the transport can tell it. */
   goAway(comeBackMs: number): void {
-    if (this.#closing()) this.#endWith(() => this.#transport.goodbye(comeBackMs));
-    if (!isClosed(this.#state)) this.#transport.serverStops?.();
+    if (this.#closing()) this.#endWith(() => this.link.goodbye(comeBackMs));
+    if (!isClosed(this.#state)) this.link.serverStops?.();
   }
 
   /** True if no callback of the application is running that messages wait for, and no stream is being sent. */
   get isIdle(): boolean {
-    return !isSettingUp(this.#state) && this.#inbox?.isIdle !== false && this.#outbox?.isBusy !== true;
+    return (
+      !isSettingUp(this.#state) &&
+      this.#inbox?.isIdle !== false &&
+      this.areRequestsIdle &&
+      this.#outbox?.isBusy !== true
+    );
   }
 
   /** The session is about to leave this process: the application gets no more messages. */
@@ -293,12 +297,13 @@ export class TransportChannel
 
   /**
    * The session leaves this process. From now on nothing is sent and no callback is called; `left` or `stay` follows. Returns the
-   * messages with which the application is not done; undefined if the channel cannot leave: it has ended, or a stream is
+   * messages and requests with which the application is not done; undefined if the channel cannot leave: it has ended, or a stream is
    * being sent, or the setup is running.
    */
-  leave(): readonly Message[] | undefined {
+  leave(): readonly (Message | IncomingRequest)[] | undefined {
     if (this.#outbox?.isBusy === true || !this.#moveTo(this.#state.leave)) return undefined;
-    return this.#inbox?.takeAll() ?? [];
+    // Requests whose handlers run have arrived before the message that is being received.
+    return [...this.takeRunningRequests(), ...(this.#inbox?.takeAll() ?? [])];
   }
 
   /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
@@ -306,8 +311,9 @@ export class TransportChannel
     this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
     this.#resolveDrained();
     this.#abortSignal();
+    this.requestsLeft();
     this.memberships?.channelEnded();
-    this.#context.channelEnded(this, this.#status);
+    this.context.channelEnded(this, this.#status);
   }
 
   /** The session could not leave: it ends, as with a server that stops. */
@@ -318,7 +324,7 @@ export class TransportChannel
       return;
     }
     this.#abortSignal();
-    this.#endWith(() => this.#transport.goodbye(comeBackMs));
+    this.#endWith(() => this.link.goodbye(comeBackMs));
   }
 
   /** The server has stopped and waits for no callback any more: ends the channel even while one is running. */
@@ -331,22 +337,22 @@ export class TransportChannel
   }
 
   get unsentMemory(): number {
-    return this.bufferedAmount + (this.#transport.pinnedBytes ?? 0);
+    return this.bufferedAmount + (this.link.pinnedBytes ?? 0);
   }
 
   flush(): void {
-    this.#transport.flush();
+    this.link.flush();
   }
 
   /** Asks the client to acknowledge now: an acknowledgement of a session may otherwise come a second later. */
   hurry(): void {
-    this.#transport.hurry?.();
+    this.link.hurry?.();
   }
 
   /** Ends the channel, whose client takes too little. With the policy "drop" it stays open: its sends are dropped. */
   failTooSlow(): void {
     if (this.#settings.onOverflow === "drop") return;
-    this.#context.channelOverflowed(this, "close");
+    this.context.channelOverflowed(this, "close");
     this.#fail(1013, "too slow");
     this.callbacks.report(totalOverflow(), "send");
   }
@@ -359,11 +365,11 @@ export class TransportChannel
 
   /** Closes the channel if the identity of its client has ended. A request that has no answer yet is refused. */
   expireIfDue(): void {
-    if (this.#expiresAt === undefined || dateOf(this.#context.clock) < this.#expiresAt) return;
+    if (this.#expiresAt === undefined || dateOf(this.context.clock) < this.#expiresAt) return;
     // A stream that is being sent, even as the last message, might never end.
     const isSending = this.#outbox?.isBusy === true;
     if (!isSending && !isOpen(this.#state)) return;
-    this.#context.channelExpired();
+    this.context.channelExpired();
     const end = closeStatus("server", EXPIRED, EXPIRED_REASON);
     if (this.#refuse(failureOf(new ChannelError("IDENTITY_EXPIRED")), end)) return;
     if (isSending) this.#fail(EXPIRED, EXPIRED_REASON);
@@ -374,7 +380,7 @@ export class TransportChannel
   tick(now: number): void {
     this.#tellDropped();
     this.expireIfDue();
-    if (!isClosed(this.#state)) this.#transport.tick(now, this.#settings.heartbeat);
+    if (!isClosed(this.#state)) this.link.tick(now, this.#settings.heartbeat);
   }
 
   messageArrived(data: Message): void {
@@ -383,9 +389,15 @@ export class TransportChannel
       if (this.canHoldBack) this.#ensureInbox().refuse();
       return;
     }
-    this.#context.messages.received += 1;
+    this.context.messages.received += 1;
     this.#ensureInbox().accept(data);
-    if (!this.canHoldBack && holdsUnreadShare(this, this.#context.received)) this.failTooMuchUnread();
+    if (!this.canHoldBack && holdsUnreadShare(this, this.context.received)) this.failTooMuchUnread();
+  }
+
+  protected accept(request: IncomingRequest): void {
+    const inbox = this.#ensureInbox();
+    if (isOpen(this.#state)) inbox.acceptRequest(request);
+    else inbox.refuse();
   }
 
   turnCame(): void {
@@ -394,17 +406,17 @@ export class TransportChannel
 
   /** A message came faster than it may. One that waits is not lost; the others are, and the application is told. */
   rateExceeded(exceeded: RateExceeded): void {
-    this.#context.rateExceeded(this, exceeded);
+    this.context.rateExceeded(this, exceeded);
     const { policy, limit, most } = exceeded;
     if (policy === "close") this.#fail(1008, new ChannelError("RATE_EXCEEDED", `${limit} is ${most}`).message);
   }
 
   get unreadMemory(): number {
-    return (this.#inbox?.waitingBytes ?? 0) + (this.#transport.heldBytes ?? 0);
+    return (this.#inbox?.waitingBytes ?? 0) + (this.link.heldBytes ?? 0);
   }
 
   get canHoldBack(): boolean {
-    return this.#transport.holdsMessages === true;
+    return this.link.holdsMessages === true;
   }
 
   pingArrived(data: Uint8Array): void {
@@ -437,6 +449,7 @@ export class TransportChannel
     this.#outbox?.cancel();
     this.#resolveDrained();
     this.#abortSignal();
+    this.endRequests();
     // Never inside the call of the application that may have caused it.
     inMicrotask(() => {
       if (this.#inbox === undefined) this.#tellEndIfDone();
@@ -458,14 +471,14 @@ export class TransportChannel
   }
 
   outboxEmptied(): void {
-    if (this.#transport.bufferedAmount === 0) this.bufferEmptied();
+    if (this.link.bufferedAmount === 0) this.bufferEmptied();
   }
 
   #isOverflowing(message: OutboundMessage | string): boolean {
     const { maxBufferedBytes, onOverflow } = this.#settings;
-    const error = findOverflow(message, this, maxBufferedBytes, this.#context.buffered);
+    const error = findOverflow(message, this, maxBufferedBytes, this.context.buffered);
     if (error === undefined) return false;
-    this.#context.channelOverflowed(this, onOverflow);
+    this.context.channelOverflowed(this, onOverflow);
     if (!this.#refuse(OVERLOADED)) {
       if (onOverflow === "drop") return true;
       this.#fail(1013, "too slow");
@@ -477,7 +490,7 @@ export class TransportChannel
   /** Answers a request that has no answer yet, and ends the channel. False if no request waits for one. Never throws. */
   #refuse(answer: SendInit, end?: CloseStatus): boolean {
     try {
-      if (this.#transport.refuse?.(toSendable(answer).message, end) !== true) return false;
+      if (this.link.refuse?.(toSendable(answer).message, end) !== true) return false;
       this.#closing();
     } catch (error) {
       // The channel's own headers cannot be sent, so the client gets no response.
@@ -498,7 +511,7 @@ export class TransportChannel
     this.#closing();
     this.#outbox?.cancel();
     this.#abortSignal();
-    this.#transport.fail(code, reason);
+    this.link.fail(code, reason);
   }
 
   /** Stops sending, and drops the messages that wait in the inbox. False if the channel was closed before. */
@@ -514,26 +527,31 @@ export class TransportChannel
     this.#inbox?.discard();
     // A stream that is being sent continues: its source must not stop.
     if (!this.#outbox?.isBusy) this.#abortSignal();
+    this.endRequests();
+  }
+
+  protected endError(): ChannelError {
+    const isOurs = this.#status === undefined || this.#status.by === "server";
+    return new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE");
   }
 
   #abortSignal(): void {
     if (this.#abort === undefined || this.#abort.signal.aborted) return;
-    const isOurs = this.#status === undefined || this.#status.by === "server";
-    this.#abort.abort(new ChannelError(isOurs ? "CHANNEL_CLOSED" : "CLIENT_GONE"));
+    this.#abort.abort(this.endError());
   }
 
   #setUp(): void {
     this.#moveTo(this.#state.setUp);
     this.#inbox?.release();
-    this.#transport.setupDone?.();
+    this.link.setupDone?.();
     if (isClosed(this.#state)) inMicrotask(() => this.#tellEndIfDone());
   }
 
   #ensureInbox(): Inbox {
     if (this.#inbox !== undefined) return this.#inbox;
     const { rates } = this.#settings;
-    const gate = rates === undefined ? undefined : new RateGate(rates, this.#context.clock, this);
-    this.#inbox = new Inbox(this.callbacks, this.#transport, this.#context.received, this, gate);
+    const gate = rates === undefined ? undefined : new RateGate(rates, this.context.clock, this);
+    this.#inbox = new Inbox(this.callbacks, this.link, this.context.received, this, gate);
     if (!isSettingUp(this.#state)) this.#inbox.release();
     if (!this.isOpen) this.#inbox.discard();
     return this.#inbox;
@@ -550,7 +568,7 @@ export class TransportChannel
     this.#tellDropped();
     this.callbacks.close(this.#status!);
     this.#moveTo(this.#state.endTold);
-    this.#context.channelEnded(this, this.#status!);
+    this.context.channelEnded(this, this.#status!);
   }
 
   /** Called about once a second, and before the end, so that a flood costs the application little. Waits for the setup. */

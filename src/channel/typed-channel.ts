@@ -1,18 +1,22 @@
 // A channel whose messages are values of the application: a codec converts them when the application sends and receives.
 // All code below knows only messages, so a channel without a codec pays nothing for this.
 
-import { callSync } from "../base/guard.ts";
+import { callSync, isThenable } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { Transport } from "../transport/transport.ts";
 import { checkHandler, copyHandlers } from "./callbacks.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import { implementationOf, PublicChannel } from "./public-channel.ts";
+import { UndecodedRequest } from "./requests.ts";
 import { type SendData, type SendOptions, toSendable } from "./send-data.ts";
 import { TransportChannel } from "./transport-channel.ts";
 
 export type AnyCodec = MessageCodec<unknown, never>;
+
+type Answer = NonNullable<SessionHandlers["request"]>;
 
 type Receive = NonNullable<ChannelHandlers["message"]>;
 
@@ -37,6 +41,19 @@ class TypedChannel extends PublicChannel {
   override onMessage(fn: Receive): () => void {
     checkHandler("message", fn);
     return super.onMessage(decoding(fn, this.#codec));
+  }
+
+  override async request(value: unknown, options?: RequestOptions): Promise<never> {
+    const reply = await super.request(
+      callSync("codec.encode", () => this.#codec.encode(value as never)),
+      options,
+    );
+    return decode(this.#codec, reply) as never;
+  }
+
+  override onRequest(fn: Answer): () => void {
+    checkHandler("request", fn);
+    return super.onRequest(converting(fn, this.#codec));
   }
 
   override [Symbol.asyncIterator](): AsyncIterableIterator<never, undefined> {
@@ -78,15 +95,20 @@ export interface ChannelParts {
 
 export function makeChannel(context: ChannelContext, parts: ChannelParts): TransportChannel {
   const { transport, handlers, settings, codec, contentType } = parts;
-  const { message } = handlers;
-  const own =
-    codec === undefined || message === undefined
-      ? handlers
-      : { ...copyHandlers(handlers), message: decoding(message, codec) };
+  const own = codec === undefined ? handlers : typedHandlers(handlers, codec);
   const channel = new TransportChannel(transport, own, settings, context);
   channel.callbacks.channel =
     codec === undefined ? new PublicChannel(channel) : new TypedChannel(channel, codec, contentType);
   return channel;
+}
+
+function typedHandlers(handlers: SessionHandlers, codec: AnyCodec): SessionHandlers {
+  const { message, request } = handlers;
+  if (message === undefined && request === undefined) return handlers;
+  const own = copyHandlers(handlers);
+  if (message !== undefined) own.message = decoding(message, codec);
+  if (request !== undefined) own.request = converting(request, codec);
+  return own;
 }
 
 /** Sends data that a codec has encoded already: the codec of the channel does not convert it. */
@@ -98,6 +120,22 @@ export function sendRaw(channel: AnyChannel, data: SendData): boolean {
 /** Makes a receiver of messages from one of values. Exceptions of the codec are reported like those of the receiver. */
 function decoding(receive: Receive, codec: AnyCodec): Receive {
   return (message, channel) => receive(decode(codec, message) as Message, channel);
+}
+
+/** Makes a handler of requests from one of values. */
+function converting(answer: Answer, codec: AnyCodec): Answer {
+  const encode = (value: unknown): string | Uint8Array => callSync("codec.encode", () => codec.encode(value as never));
+  return (data, channel, request) => {
+    let value: unknown;
+    try {
+      value = decode(codec, data);
+    } catch (cause) {
+      throw new UndecodedRequest("the codec", { cause });
+    }
+    const result: unknown = answer(value as Message, channel, request);
+    // Its own `then` is not called here: see `guardHandler`.
+    return isThenable(result) ? Promise.resolve(result).then(encode) : encode(result);
+  };
 }
 
 function decode(codec: AnyCodec, message: Message): unknown {

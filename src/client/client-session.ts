@@ -30,6 +30,10 @@ export class ClientSession extends Session<KeptRecord> {
   /** Changes when the session begins again: the numbers of an earlier epoch mean nothing in a later one. */
   epoch = 0;
 
+  /** Further verbs of the connection, and further members of the query of each request for the session: a subclass has them. */
+  declare readonly verbs?: object | undefined;
+  declare readonly query?: Readonly<Record<string, string>> | undefined;
+
   /** The value of a request's `after`. */
   get ackNumber(): number {
     return this.holders > 0 ? this.acked : Math.min(this.received, this.shared);
@@ -73,9 +77,10 @@ export class ClientSession extends Session<KeptRecord> {
     this.cursors.delete(group);
     if (id === undefined) return;
     this.cursors.set(group, id);
-    if (this.cursors.size <= MAX_CURSORS) return;
-    this.cursors.delete(this.cursors.keys().next().value!);
-    this.hasForgotten = true;
+    if (this.cursors.size > MAX_CURSORS) {
+      this.cursors.delete(this.cursors.keys().next().value!);
+      this.hasForgotten = true;
+    }
   }
 
   /** The cursors as records for a new session of the server, which has asked for them. */

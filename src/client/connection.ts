@@ -47,6 +47,14 @@ export interface ConnectionClose<Out = unknown> extends CloseStatus {
   readonly unacknowledged?: readonly Out[];
 }
 
+/** The result of `requests()`. Its members are not for applications. */
+export interface Requests {
+  /** Makes the session of a connection with requests. */
+  readonly Session: new (
+    conversation: () => never,
+  ) => object;
+}
+
 /** The options of `connect`. */
 export interface ConnectOptions extends EndpointOptions {
   /** The transports that may carry the session, best first. @default ["websocket", "sse", "poll"] */
@@ -62,6 +70,8 @@ export interface ConnectOptions extends EndpointOptions {
    * `console.log`. No line has the session's token.
    */
   readonly debug?: boolean | ((line: string) => void) | undefined;
+  /** `requests()`: the connection has `request` and `onRequest` then. @default none, and they are no part of the page */
+  readonly requests?: Requests | undefined;
   /**
    * One connection for all tabs of a browser: `tabs({ user })` of `unichannel/tabs`. @default each connection has a session of
    * its own

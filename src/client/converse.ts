@@ -28,8 +28,7 @@ export function converse(
   const { carriers = TRANSPORTS, environment = platform, signal, codec, backoff = {} } = options;
   const endpoint = endpointOf(url, options);
   const kinds = carriers.filter((kind) => kind !== "websocket" || endpoint.WebSocket);
-  if (kinds.length === 0)
-    throw badOption("there is no WebSocket here: give one as the option WebSocket, or another carrier");
+  if (kinds.length === 0) throw badOption("there is no WebSocket: give the option WebSocket or another carrier");
   const time = {
     now: () => environment.clock.now(),
     after: timersOf(environment.clock),
@@ -38,7 +37,7 @@ export function converse(
   };
   const log = debugPrinter(options.debug);
   const events = connectionEvents();
-  const session = new ClientSession();
+  const session = new (options.requests?.Session ?? ClientSession)(() => conversation as never) as ClientSession;
   const owner: SharingOwner = {
     ...time,
     session,
@@ -106,6 +105,7 @@ export function converse(
 
   return {
     ...events.listening,
+    ...session.verbs,
     get state() {
       return events.state;
     },

@@ -39,7 +39,7 @@ export interface EndpointOptions {
 }
 
 /** PROTOCOL.md, "Carriers": the names of the query that are the session's own. */
-const RESERVED = /^(session|after|mode|park|from|try|cursors)$/;
+const RESERVED = /^(session|after|mode|park|from|try|cursors|requests)$/;
 
 export interface Endpoint {
   readonly options: EndpointOptions;

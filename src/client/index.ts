@@ -3,6 +3,20 @@
 export { ChannelError } from "../base/channel-error.ts";
 export type { Clock } from "../base/clock.ts";
 export type { ErrorCode } from "../base/errors.ts";
+export { RequestError } from "../base/request-error.ts";
+export {
+  type Contract,
+  type ContractChannel,
+  type ContractEnd,
+  type ContractReceived,
+  type ContractSent,
+  type ContractSide,
+  defineContract,
+  type EventHandlers,
+  type EventMessage,
+  type Procedure,
+  type RequestHandlers,
+} from "../codec/contract.ts";
 export {
   type JsonMessages,
   jsonMessages,
@@ -12,6 +26,7 @@ export {
   type StandardSchema,
   type WithCodec,
 } from "../codec/message-codec.ts";
+export type { RequestOptions, RequestSignal } from "../protocol/asked-requests.ts";
 export type { CloseName, CloseStatus } from "../protocol/close-status.ts";
 export type {
   StreamBegin,
@@ -23,7 +38,7 @@ export type {
 } from "../protocol/stream-message.ts";
 export type { BackoffOptions } from "./backoff.ts";
 export type { CarrierKind } from "./carrier.ts";
-export { connect } from "./connect.ts";
+export { connect, type WithRequests } from "./connect.ts";
 export type {
   Connection,
   ConnectionClose,
@@ -31,9 +46,11 @@ export type {
   ConnectOptions,
   Message,
   Opening,
+  Requests,
   Sendable,
 } from "./connection.ts";
 export type { EndpointOptions, Given, WebSocketConstructor } from "./endpoint.ts";
 export type { Environment, PageEvent } from "./environment.ts";
+export { type HandledRequest, type RequestConnection, type RequestsOptions, requests } from "./requests.ts";
 export { ResumableWebSocket } from "./resumable-web-socket.ts";
 export { StreamView, type StreamViewState } from "./stream-view.ts";

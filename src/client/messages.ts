@@ -16,7 +16,7 @@ export function toMessage(codec: AnyCodec | undefined, value: unknown): Message 
   try {
     const { buffer = data, byteOffset, byteLength } = data as Partial<ArrayBufferView>;
     // Not `instanceof`: a buffer may come from another frame. Shared memory has another tag.
-    if (Object.prototype.toString.call(buffer) === "[object ArrayBuffer]") {
+    if ({}.toString.call(buffer) === "[object ArrayBuffer]") {
       // Copied, so that it cannot be changed or transferred before it has arrived.
       return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength).slice();
     }

@@ -35,6 +35,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     "an Environment",
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
+  requests: ["an object"],
   share: ["what tabs() returns", (value) => can(value, "select")],
   backoff: ["an object"],
   // `endpointOf` checks their contents.

@@ -13,8 +13,8 @@ export function receive(conversation: Conversation, record: ServerNumberedRecord
     // Messages that come with the opening of each new session do not prove that the carrier works.
     if (conversation.losses < 2) conversation.selector.prove();
     if (record.type === "group") receiveGroup(conversation, record);
-    else if (record.type === "message") deliver(conversation, record.data);
-    else closedByServer(conversation, record);
+    else if (record.type === "close") closedByServer(conversation, record);
+    else deliver(conversation, record.data);
   }
   if (conversation.events.ending) return;
   if (conversation.session.isAckDue) acknowledge(conversation);

@@ -26,6 +26,7 @@ export function startCarrier(conversation: Conversation, kind: CarrierKind, even
         ...(token && { session: token, after: `${ackNumber}` }),
         try: `${attempt}`,
         cursors: `${cursors.size}`,
+        ...conversation.session.query,
       };
     },
     onEnd: (why: CarrierEnd) => events.onEnd({ attempt, ...why }),
@@ -39,7 +40,7 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
   conversation.carrier = carrier;
   renewLater(conversation, conversation.now() + record.expiresInMs!);
   const isResumed = continues(conversation.session, record);
-  conversation.session.continueAt(record.first);
+  conversation.session.continueAt(record.first, record);
   if (isResumed && acknowledged(conversation, record.received) && isSame) carrier.flush();
   // The next poll of the carrier that has the session.
   if (isResumed && isSame) return;
@@ -47,7 +48,10 @@ export function open(conversation: Conversation, carrier: Carrier, record: OpenR
   if (isSame) forgiveLosses(conversation);
   if (outcome === "lost" && ++conversation.losses > 1) {
     const what = "the server forgets each session: are requests balanced over several processes?";
-    if (isSame) return void conversation.selector.fail({ status: 200, what });
+    if (isSame) {
+      conversation.selector.fail({ status: 200, what });
+      return;
+    }
     conversation.events.fail(what);
   }
   const unacknowledged = isResumed ? [] : renew(conversation, record);

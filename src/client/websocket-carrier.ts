@@ -106,7 +106,7 @@ export function startWebSocket(link: Link): Carrier {
         link.onAlive();
         const record = decodeServerMessage(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
         const of = head;
-        head = record.type === "group" && record.isHead ? record : undefined;
+        head = (record as GroupRecord).isHead ? (record as GroupRecord) : undefined;
         if (!head) link.onRecord(of && record.type === "message" ? { ...of, data: record.data } : record);
       } catch (error) {
         onEnd({ error });

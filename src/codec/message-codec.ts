@@ -95,23 +95,25 @@ function jsonCodec(incoming: StandardSchema, outgoing: StandardSchema): MessageC
   return {
     contentType: "application/json; charset=utf-8",
     encode(value) {
-      check(outgoing, value);
+      validate(outgoing, value);
       return JSON.stringify(value);
     },
-    decode(message) {
-      if (typeof message !== "string") throw new ChannelError("BAD_MESSAGE", "binary, where JSON is expected");
-      let value: unknown;
-      try {
-        value = JSON.parse(message);
-      } catch (cause) {
-        throw new ChannelError("BAD_MESSAGE", "not JSON", { cause });
-      }
-      return check(incoming, value);
-    },
+    decode: (message) => validate(incoming, parseJson(message)),
   };
 }
 
-function check(schema: StandardSchema, value: unknown): unknown {
+/** Throws BAD_MESSAGE. */
+export function parseJson(message: string | Uint8Array): unknown {
+  if (typeof message !== "string") throw new ChannelError("BAD_MESSAGE", "binary, where JSON is expected");
+  try {
+    return JSON.parse(message);
+  } catch (cause) {
+    throw new ChannelError("BAD_MESSAGE", "not JSON", { cause });
+  }
+}
+
+/** Returns the output of the schema. Throws BAD_MESSAGE, or BAD_OPTION if the schema is asynchronous. */
+export function validate(schema: StandardSchema, value: unknown): unknown {
   const result = schema["~standard"].validate(value);
   if (result instanceof Promise) throw new ChannelError("BAD_OPTION", "a schema of messages must not be asynchronous");
   if (result.issues === undefined) return result.value;

@@ -1,5 +1,6 @@
 // The records of a session, both ways: as events (PROTOCOL.md, "Records on HTTP") and as WebSocket messages ("Records on
 // WebSocket"). Strict: a record in any other form is BAD_RECORD. Also runs in browsers.
+// Long because both ends and both forms of each record are read together.
 
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import { ChannelError } from "../base/channel-error.ts";
@@ -26,6 +27,8 @@ export interface OpenRecord {
   readonly expiresInMs?: number | undefined;
   /** True if the server waits for the cursors of the client, in `since` records. */
   readonly since?: boolean | undefined;
+  /** The most requests of the client that may be without a reply. Undefined: the server takes none. */
+  readonly requests?: number | undefined;
 }
 
 export interface MessageRecord {
@@ -51,6 +54,12 @@ export interface GroupRecord {
   readonly data?: string | Uint8Array | undefined;
   /** True on a WebSocket: the message is the binary one that follows. */
   readonly isHead?: boolean | undefined;
+}
+
+/** Content of `request-record.ts`. Only for a client that takes requests. */
+export interface RequestRecord {
+  readonly type: "request";
+  readonly data: string;
 }
 
 /** The cursor of one group, which a client tells its new session; without a group, the last record of this kind. */
@@ -88,9 +97,9 @@ export interface HeartbeatRecord {
 /** Records that are numbered and kept until they are acknowledged. */
 export type NumberedRecord = ServerNumberedRecord | ClientNumberedRecord;
 
-export type ServerNumberedRecord = MessageRecord | CloseRecord | GroupRecord;
+export type ServerNumberedRecord = MessageRecord | CloseRecord | GroupRecord | RequestRecord;
 
-export type ClientNumberedRecord = MessageRecord | CloseRecord | SinceRecord;
+export type ClientNumberedRecord = MessageRecord | CloseRecord | SinceRecord | RequestRecord;
 
 export type ServerRecord = OpenRecord | ServerNumberedRecord | AckRecord | HeartbeatRecord;
 
@@ -99,9 +108,10 @@ export type ClientRecord = FromRecord | ClientNumberedRecord | AckRecord | Heart
 export type SessionRecord = ServerRecord | ClientRecord;
 
 /** A WebSocket message begins with the first letter of one of these. */
-const KINDS = ["message", "ack", "close", "open", "group"] as const;
+const KINDS = ["message", "ack", "close", "open", "request", "group"] as const;
 export const MESSAGE_LETTER = "m";
 export const SINCE_LETTER = "s";
+export const REQUEST_LETTER = "r";
 
 /** Longest `since` record: the name of a group has 1,024 bytes, each of which may take six characters in JSON. */
 export const MAX_SINCE_LENGTH = 8192;
@@ -119,7 +129,7 @@ export function encodeClientEvent(record: Exclude<ClientRecord, HeartbeatRecord>
   if (typeof data !== "string") return event("binary", toBase64(data));
   // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
   if (data.includes("\r")) return event("text", JSON.stringify(data));
-  return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
+  return dataLines(data);
 }
 
 /** Decodes the record of an event. Heartbeats are comments and never arrive here. Throws BAD_RECORD. */
@@ -143,7 +153,7 @@ export function encodeClientMessage(record: ClientRecord): string | Uint8Array {
 export function decodeRecordMessage(message: string | Uint8Array): SessionRecord {
   if (message[0] === SINCE_LETTER) return sinceOf(message.slice(1) as string);
   if (message[0] !== "f") return decodeServerMessage(message);
-  // Records are counted from 1: a record 0 would be dropped as one that has arrived before.
+  // Records count from 1: a record 0 would be dropped as one that has arrived before.
   return { type: "from", number: parseCount(message.slice(1) as string) || fail("from") };
 }
 
@@ -178,7 +188,7 @@ function groupEvent(record: GroupRecord): string {
   if (typeof data !== "string") return event("group", groupHead(record, { binary: toBase64(data) }));
   // See `encodeClientEvent`.
   if (data.includes("\r")) return event("group", groupHead(record, { text: data }));
-  return event("group", `${groupHead(record)}\ndata: ${data.replaceAll("\n", "\ndata: ")}`);
+  return event("group", `${groupHead(record)}\n${data}`);
 }
 
 /** Throws BAD_RECORD for a record that is malformed, or too long for a cursor. */
@@ -189,9 +199,12 @@ function sinceOf(json: string): SinceRecord {
   return { type: "since", group: text(group), id: text(id) };
 }
 
-/** One line of data. */
 function event(type: string, data: string): string {
-  return `event: ${type}\ndata: ${data}\n\n`;
+  return `event: ${type}\n${dataLines(data)}`;
+}
+
+function dataLines(data: string): string {
+  return `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
 }
 
 function openData({ type: _, ...fields }: OpenRecord): string {
@@ -199,19 +212,19 @@ function openData({ type: _, ...fields }: OpenRecord): string {
 }
 
 function dataOf(record: Exclude<ClientRecord, MessageRecord>): string {
-  if (record.type === "since") return JSON.stringify({ ...record, type: undefined });
-  if (record.type === "ack") return `${record.received}`;
-  if (record.type === "from") return `${record.number}`;
+  // A request, an ack or a from.
+  const { data, received = data, number = received } = record as RequestRecord & AckRecord & FromRecord;
   if (record.type === "heartbeat") return "";
-  const { code, reason, retryMs } = record;
-  return JSON.stringify({ code, reason, retryMs });
+  if (number !== undefined) return `${number}`;
+  return JSON.stringify({ ...record, type: undefined });
 }
 
 function recordOf(type: string | undefined, data: string): ServerRecord {
-  if (type === "message") return { type, data };
+  if (type === "message" || type === "request") return { type, data };
   if (type === "ack") return { type, received: parseCount(data) ?? fail(type) };
   if (type === "open") {
-    const { session, resumed, received, first, heartbeatMs, resumeMs, version, expiresInMs, since } = parse(data);
+    const { session, resumed, received, first, heartbeatMs, resumeMs, version, ...more } = parse(data);
+    const { expiresInMs, since, requests } = more;
     if (version !== VERSION || typeof resumed !== "boolean") return fail(type);
     return {
       type,
@@ -223,16 +236,16 @@ function recordOf(type: string | undefined, data: string): ServerRecord {
       resumeMs: duration(resumeMs, 60_000),
       ...(isDuration(expiresInMs) && { expiresInMs }),
       ...(since === true && { since }),
+      ...(requests !== undefined && { requests: count(requests) }),
     };
   }
   if (type === "group") return groupOf(data);
   if (type !== "close") return fail(`kind ${type}`);
-  const fields = parse(data);
-  const code = count(fields.code);
+  const { code: number, reason, retryMs } = parse(data);
+  const code = count(number);
   // RFC 6455 §7.4: a code that a close frame can have.
   if (code < 1000 || code > 4999) return fail(type);
-  const close = { type, code, reason: text(fields.reason) } as const;
-  return fields.retryMs === undefined ? close : { ...close, retryMs: count(fields.retryMs) };
+  return { type, code, reason: text(reason), ...(retryMs !== undefined && { retryMs: count(retryMs) }) };
 }
 
 /** A head in JSON, and behind it, in lines of its own, the text. */

@@ -10,5 +10,5 @@ export function tellCursor(
   group: string,
   { id, reset }: Pick<GroupRecord, "id" | "reset">,
 ): void {
-  if (implementation?.cursors !== undefined) implementation.sendNews(new GroupNews(group, { id, reset }));
+  if (implementation?.cursors !== undefined) implementation.sendRecord(new GroupNews(group, { id, reset }), false);
 }

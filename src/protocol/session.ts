@@ -5,7 +5,7 @@
 
 import { ChannelError } from "../base/channel-error.ts";
 import { memorySize } from "../base/memory-size.ts";
-import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
+import type { NumberedRecord, OpenRecord, SessionRecord } from "../codec/session-record.ts";
 
 /** An acknowledgement is due after this many records, … */
 const ACK_RECORDS = 16;
@@ -104,8 +104,8 @@ export class Session<R extends CompactRecord<NumberedRecord> = NumberedRecord> {
     return kept.slice(kept.length - this.sent + Math.max(number, this.acknowledged)) as R[];
   }
 
-  /** The next record on the present carrier has this number. */
-  continueAt(number: number): void {
+  /** The next record on the present carrier has this number. `_open`: the record that says so, for subclasses. */
+  continueAt(number: number, _open?: OpenRecord): void {
     this.#next = number;
   }
 
@@ -181,6 +181,7 @@ export function keptSize(record: CompactRecord<NumberedRecord>): number {
 
 function dataOf(record: CompactRecord<NumberedRecord>): string | Uint8Array {
   if (typeof record === "string") return record;
-  if (record.type === "message") return record.data;
-  return record.type === "group" ? (record.data ?? record.group) : "";
+  // All kinds of records have these members, or have none of them.
+  const { data, group = "" } = record as { readonly data?: string | Uint8Array; readonly group?: string };
+  return data ?? group;
 }

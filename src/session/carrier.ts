@@ -3,9 +3,16 @@
 
 import { utf8, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { decodeRecordMessage, MESSAGE_LETTER, type SessionRecord, SINCE_LETTER } from "../codec/session-record.ts";
+import {
+  decodeRecordMessage,
+  MESSAGE_LETTER,
+  REQUEST_LETTER,
+  type SessionRecord,
+  SINCE_LETTER,
+} from "../codec/session-record.ts";
 import { OutboundGroupRecord, OutboundRecord } from "../protocol/encoded-message.ts";
 import { bodyMessage } from "../protocol/outbound-message.ts";
+import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, closeStatus } from "../transport/close-status.ts";
 import type { HttpFormat } from "../transport/http/format.ts";
@@ -13,6 +20,10 @@ import { EVENT_STREAM } from "../transport/http/sse.ts";
 import type { Heartbeat, Transport, TransportKind, TransportListener } from "../transport/transport.ts";
 import { NORMAL, PROTOCOL_ERROR, REPLACED } from "./close-codes.ts";
 import { asEventText, asWebSocketMessage, bytesAfterHead } from "./form.ts";
+import { requestBytes } from "./requests.ts";
+
+/** UTF-8 bytes of a UTF-16 unit. */
+const MAX_CHARACTER_BYTES = 3;
 
 export interface CarrierOwner {
   readonly listener: TransportListener | undefined;
@@ -102,6 +113,10 @@ export class WebSocketCarrier extends Carrier {
       this.transport.sendPrefixed(MESSAGE_LETTER, record);
       return;
     }
+    if (record instanceof OutboundRequest && this.transport.sendPrefixed !== undefined) {
+      this.transport.sendPrefixed(REQUEST_LETTER, record.data);
+      return;
+    }
     this.transport.send(asWebSocketMessage(record));
     // `type` is not read of the records of messages: objects of many shapes have it.
     if (typeof record === "string" || record instanceof OutboundRecord) return;
@@ -141,10 +156,10 @@ export class WebSocketCarrier extends Carrier {
 }
 
 /**
- * A WebSocket on which the cursors of the client are awaited. They may be longer than a message may be, so the transport takes
- * longer ones, and the length of texts is checked here.
+ * A WebSocket whose client may send records that are longer than a message may be: requests, and the cursors that are awaited. The
+ * transport takes longer ones, and the length of messages and of requests is checked here.
  */
-export class SinceWebSocketCarrier extends WebSocketCarrier {
+export class LongRecordCarrier extends WebSocketCarrier {
   readonly #maxTextBytes: number;
 
   constructor(transport: Transport, maxMessageBytes: number) {
@@ -153,13 +168,29 @@ export class SinceWebSocketCarrier extends WebSocketCarrier {
   }
 
   override messageArrived(data: string | Uint8Array): void {
-    const isTooBig = typeof data === "string" && data[0] !== SINCE_LETTER && utf8Length(data) > this.#maxTextBytes + 1;
+    // A character takes three bytes at most, so nearly every text is measured by its length alone.
+    const isTooBig =
+      typeof data === "string" &&
+      data.length > this.#maxTextBytes / MAX_CHARACTER_BYTES &&
+      isLonger(data, this.#maxTextBytes);
     if (!isTooBig) {
       super.messageArrived(data);
       return;
     }
     const { closeCode = PROTOCOL_ERROR, message } = new ChannelError("MESSAGE_TOO_BIG");
     this.owner?.carrierFailed(closeStatus("server", closeCode, message));
+  }
+}
+
+/** True if the message, or the data of the request, has more bytes than a message may have. */
+function isLonger(text: string, maxBytes: number): boolean {
+  if (text[0] === SINCE_LETTER) return false;
+  if (text[0] !== REQUEST_LETTER) return utf8Length(text) > maxBytes + 1;
+  try {
+    return requestBytes(text.slice(1)) > maxBytes;
+  } catch {
+    // Malformed: refused where it is read.
+    return false;
   }
 }
 

@@ -278,6 +278,7 @@ export class CurrentCarrier implements Flushable {
       resumeMs,
       expiresInMs: session.expiresInMs(dateOf(this.#context.clock)),
       since: session.cursors?.areAwaited === true ? true : undefined,
+      requests: session.requests?.maxAnswered,
     };
   }
 

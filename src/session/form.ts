@@ -6,20 +6,22 @@ import { encodeRecordEvent, encodeRecordMessage, type GroupRecord, MESSAGE_LETTE
 import { EncodedMessage, OutboundGroupRecord, OutboundRecord } from "../protocol/encoded-message.ts";
 import { GroupNews } from "../protocol/group-news.ts";
 import { bodyMessage, type OutboundMessage } from "../protocol/outbound-message.ts";
+import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 
 /** A smaller message is not copied, even if it keeps a large buffer in memory. */
 const MIN_COPIED_BYTES = 256;
 
 /** The record of a message with a body. All sessions keep the same object for an EncodedMessage. */
-export function toRecord(message: OutboundMessage): OutboundRecord | string {
-  return message instanceof EncodedMessage ? message.asRecord() : dataRecord(message.body!);
+export function toRecord(message: OutboundMessage): OutboundRecord | OutboundRequest | string {
+  if (message instanceof EncodedMessage) return message.asRecord();
+  return message instanceof OutboundRequest ? message : dataRecord(message.body!);
 }
 
 /** The same for a client that keeps the cursors of its groups. Undefined for a message without a body that is no news of a group. */
 export function toRecordWithCursor(
   message: OutboundMessage,
-): OutboundRecord | OutboundGroupRecord | GroupRecord | string | undefined {
+): OutboundRecord | OutboundRequest | OutboundGroupRecord | GroupRecord | string | undefined {
   if (message instanceof EncodedMessage && message.group !== undefined) return message.asGroupRecord();
   if (message instanceof GroupNews) return message.record;
   return message.body === null ? undefined : toRecord(message);

@@ -150,6 +150,7 @@ export class HandOver {
       received,
       kept: session.after(),
       cursors: session.cursors?.snapshot(),
+      requests: session.requests?.snapshot(),
       takenAtClose,
       inbox: [...inbox, ...transport.waiting()],
       attachment: this.#attachment(channel.publicChannel),

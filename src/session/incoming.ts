@@ -4,17 +4,21 @@
 import { Queue } from "../base/queue.ts";
 import { keptSize } from "../protocol/session.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import { IncomingRequest } from "../transport/requests.ts";
 import type { SessionListener } from "../transport/transport.ts";
 import { ownBytes } from "./form.ts";
 
 /** From this many bytes on the carrier is not read: TCP makes the client wait. */
 const MAX_HELD_BYTES = 1_048_576;
 
+/** A message, or a request in its order among the messages. */
+export type Received = string | Uint8Array | IncomingRequest;
+
 export class Incoming {
   listener: SessionListener | undefined;
   readonly budget: BufferBudget;
   /** Undefined while nothing has had to wait. */
-  #messages: Queue<string | Uint8Array> | undefined;
+  #messages: Queue<Received> | undefined;
   bytes = 0;
   /** True from the message that fills it until half of it has been taken: the carrier is not read. */
   isFull = false;
@@ -39,11 +43,19 @@ export class Incoming {
 
   /** Delivers a message, or lets it wait. True if this one has filled it. */
   add(data: string | Uint8Array): boolean {
-    if (this.isFree) {
-      this.listener?.messageArrived(data);
-      return false;
-    }
-    const message = typeof data === "string" ? data : ownBytes(data);
+    if (!this.isFree) return this.#keep(typeof data === "string" ? data : ownBytes(data));
+    this.listener?.messageArrived(data);
+    return false;
+  }
+
+  /** The same for a request. */
+  addRequest(request: IncomingRequest): boolean {
+    if (!this.isFree) return this.#keep(request);
+    this.listener?.requestArrived(request);
+    return false;
+  }
+
+  #keep(message: Received): boolean {
     this.#messages ??= new Queue();
     this.#messages.push(message);
     this.#setBytes(this.bytes + sizeOf(message));
@@ -69,8 +81,8 @@ export class Incoming {
   }
 
   /** Hands over the messages that wait, to go on elsewhere. */
-  takeAll(): readonly (string | Uint8Array)[] {
-    const messages: (string | Uint8Array)[] = [];
+  takeAll(): readonly Received[] {
+    const messages: Received[] = [];
     for (let next = this.#messages?.shift(); next !== undefined; next = this.#messages?.shift()) messages.push(next);
     this.clear();
     this.#handedOver += messages.length;
@@ -92,12 +104,13 @@ export class Incoming {
     return wasFull && !this.isFull;
   }
 
-  #deliverNext(messages: Queue<string | Uint8Array>): void {
+  #deliverNext(messages: Queue<Received>): void {
     const message = messages.shift()!;
     this.#setBytes(this.bytes - sizeOf(message));
     if (messages.length === 0) this.#messages = undefined;
     if (this.#messages === undefined || this.bytes * 2 < MAX_HELD_BYTES) this.isFull = false;
-    this.listener?.messageArrived(message);
+    if (message instanceof IncomingRequest) this.listener?.requestArrived(message);
+    else this.listener?.messageArrived(message);
   }
 
   #setBytes(bytes: number): void {
@@ -106,6 +119,7 @@ export class Incoming {
   }
 }
 
-function sizeOf(data: string | Uint8Array): number {
+function sizeOf(message: Received): number {
+  const data = message instanceof IncomingRequest ? message.data : message;
   return keptSize(typeof data === "string" ? data : { type: "message", data });
 }

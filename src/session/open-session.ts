@@ -1,5 +1,6 @@
 // Opens a session for a request, or finds the one whose token it carries. PROTOCOL.md, "Carriers", "POST", "Resuming a session".
 // Every request of a session comes through here, after the application's own handler has accepted it.
+// Long because each kind of request of a session is found, accepted or refused here.
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
@@ -10,6 +11,7 @@ import type { SendData } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import { MAX_SINCE_LENGTH, parseCount, SESSION_PROTOCOL } from "../codec/session-record.ts";
+import { MAX_REQUESTS } from "../protocol/asked-requests.ts";
 import { type AttachmentOf, acceptWebSocket } from "../request/accept.ts";
 import { isOriginAllowed, letPageReadRefusal } from "../request/access.ts";
 import { toHandlers } from "../request/channel-options.ts";
@@ -22,9 +24,9 @@ import { HttpTransport } from "../transport/http/transport.ts";
 import { answerFields, answerOther, refuseSession } from "./answer.ts";
 import {
   type Carrier,
+  LongRecordCarrier,
   PollCarrier,
   RECORD_STREAM,
-  SinceWebSocketCarrier,
   StreamCarrier,
   WebSocketCarrier,
 } from "./carrier.ts";
@@ -34,7 +36,9 @@ import { Cursors } from "./cursors.ts";
 import { type AnySessionOptions, checkSessionOptions, type SessionOptions } from "./options.ts";
 import { acceptPost } from "./post.ts";
 import { type OpenSession, type Sessions, sessionLost, sessionsOf } from "./registry.ts";
+import { maxContentBytes, Requests } from "./requests.ts";
 import { restoreSession } from "./restore.ts";
+import type { ServerSession } from "./server-session.ts";
 import { toSessionSettings } from "./settings.ts";
 import { SessionTransport } from "./transport.ts";
 
@@ -143,6 +147,7 @@ function acceptCarrier(
   const after = toCount(query.get("after") ?? "0", "after");
   const attempt = query.has("try") ? toCount(query.get("try")!, "try") : undefined;
   const cursors = query.has("cursors") ? toCount(query.get("cursors")!, "cursors") : undefined;
+  const requests = query.has("requests") ? toCount(query.get("requests")!, "requests") : undefined;
   // A client that has left cannot switch protocols.
   if (request.isWebSocket && request.exchange.isClientGone)
     return refuseSession(request, { status: 400, message: "the client is gone" });
@@ -160,7 +165,7 @@ function acceptCarrier(
     const { session } = found.transport;
     // Before `open` is written, which tells the client.
     if (expiresAt !== undefined) found.channel.expiresAt = expiresAt;
-    found.transport.attach(toCarrier(request, options, own, session.cursors), {
+    found.transport.attach(toCarrier(request, options, own, session), {
       after,
       attempt,
       isResumed: true,
@@ -176,7 +181,7 @@ function acceptCarrier(
     contextOf(request).debug?.(`session ${shortToken(token)} not resumed: ${why}; the client gets a new one`);
   }
   const lost = token === null ? undefined : { received: after, groups: cursors ?? 0 };
-  return acceptFirst(request, handlers, options, { own, expiresAt, attempt, cursors, lost });
+  return acceptFirst(request, handlers, options, { own, expiresAt, attempt, cursors, requests, lost });
 }
 
 /** Finds a session that is open here, or opens one that this process has taken from the session store. */
@@ -202,6 +207,8 @@ interface FirstRequest extends RequestOptions {
   readonly attempt: number | undefined;
   /** The number of cursors that the client keeps; undefined if it keeps none. */
   readonly cursors: number | undefined;
+  /** The most requests that the client takes at once; undefined if it takes none. */
+  readonly requests: number | undefined;
   /** The session that the client had before, if it had one. */
   readonly lost: LostSession | undefined;
 }
@@ -211,7 +218,7 @@ function acceptFirst(
   request: ChannelRequest,
   handlers: SessionHandlers,
   options: AnySessionOptions,
-  { own, expiresAt, attempt, cursors: told, lost }: FirstRequest,
+  { own, expiresAt, attempt, cursors: told, requests, lost }: FirstRequest,
 ): TransportChannel {
   const context = contextOf(request);
   const sessions = sessionsOf(request);
@@ -221,10 +228,12 @@ function acceptFirst(
   const { identity, codec, attachment, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   const network = sessions.admit(request);
   const cursors = told === undefined ? undefined : toCursors(told, sessions);
-  const carrier = toCarrier(request, options, own, cursors);
+  const asks = requests === undefined ? undefined : toRequests(requests, options);
+  const carrier = toCarrier(request, options, own, { cursors, requests: asks });
   const Transport = cursors === undefined ? SessionTransport : CursorTransport;
   const transport = new Transport(sessions.newToken(), carrier.kind, toSessionSettings(options), sessions);
   transport.session.cursors = cursors;
+  transport.session.requests = asks;
   const settings = toChannelSettings(options, request);
   const channel = newChannel(request, { transport, handlers, settings, codec, attachment, expiresAt });
   sessions.add({ transport, channel, identity, path: request.path, maxMessageBytes, network });
@@ -244,22 +253,28 @@ function toCursors(told: number, sessions: Sessions): Cursors {
   return told === 0 ? sessions.noCursors : new Cursors("awaited", sessions.received);
 }
 
-/** `cursors`: those of the session's client, if it keeps any. */
+function toRequests(asked: number, { maxRequests: answered = MAX_REQUESTS }: AnySessionOptions): Requests {
+  return new Requests({ asked, answered, last: 0, lastOfClient: 0 });
+}
+
+/** The last parameter: the session's. */
 function toCarrier(
   request: ChannelRequest,
   options: AnySessionOptions,
   own: readonly string[],
-  cursors: Cursors | undefined,
+  { cursors, requests }: Pick<ServerSession, "cursors" | "requests">,
 ): Carrier {
   const context = contextOf(request);
   const { compress, maxMessageBytes = context.webSocket.maxMessageBytes } = options;
   if (request.isWebSocket) {
     const isAwaited = cursors?.areAwaited === true;
-    const longest = isAwaited ? Math.max(maxMessageBytes, MAX_SINCE_LENGTH) : maxMessageBytes;
+    const isLong = isAwaited || requests !== undefined;
+    const ofRequest = requests === undefined ? 0 : maxContentBytes(maxMessageBytes);
+    const longest = Math.max(maxMessageBytes, isAwaited ? MAX_SINCE_LENGTH : 0, ofRequest);
     const settings = { protocols: requireProtocol, maxMessageBytes: longest + 1, compress };
     const transport = acceptWebSocket(request, own, settings, lettered(context.webSocket));
-    return isAwaited
-      ? new SinceWebSocketCarrier(transport, maxMessageBytes)
+    return isLong
+      ? new LongRecordCarrier(transport, maxMessageBytes)
       : new WebSocketCarrier(transport, maxMessageBytes);
   }
   const transport = new HttpTransport(request.exchange, RECORD_STREAM, answerFields(own), options);

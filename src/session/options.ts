@@ -10,6 +10,7 @@ import type { HeadersInput } from "../channel/headers.ts";
 import type { RatePolicy } from "../channel/rate-limits.ts";
 import type { SendData } from "../channel/send-data.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
+import { MOST_REQUESTS } from "../protocol/asked-requests.ts";
 import { checkAnything, checkCodec, checkHeadersOption, checkOnce, checkOverflow } from "../request/channel-options.ts";
 import { type CompressOptions, checkCompress } from "../transport/compression/deflate.ts";
 
@@ -48,6 +49,11 @@ export interface SessionOptions<In = Message, Out = SendData, Attachment = unkno
   readonly onOverflow?: OverflowPolicy | undefined;
   /** Longest message in bytes; a longer one ends a WebSocket's session with 1009, a POST with 413. @default the server's, 4 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * The most requests of the client that may be without a reply; its further ones are refused with TOO_MANY_REQUESTS. An
+   * integer from 1 to 1,000,000. @default 100
+   */
+  readonly maxRequests?: number | undefined;
   /** Messages of the client in a second, on all carriers, at which `onRateExceeded` applies. @default the server's, Infinity */
   readonly maxMessagesPerSecond?: number | undefined;
   /** Bytes of the client's messages in a second, each at least 64, at which `onRateExceeded` applies. @default the server's, Infinity */
@@ -81,6 +87,7 @@ export const SESSION_OPTIONS: Readonly<Record<keyof AnySessionOptions, ValueChec
   maxBufferedBytes: checkAmount,
   onOverflow: checkOverflow,
   maxMessageBytes: checkAmount,
+  maxRequests: checkInteger(1, MOST_REQUESTS),
   maxMessagesPerSecond: checkAmount,
   maxBytesPerSecond: checkAmount,
   rateBurstMs: checkAmount,

@@ -23,6 +23,7 @@ import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import { refusalFields, refuseSession } from "./answer.ts";
 import { MAX_POSTS, type Post, Posts } from "./posts.ts";
 import type { OpenSession } from "./registry.ts";
+import { requestBytes } from "./requests.ts";
 import type { SessionTransport } from "./transport.ts";
 import { Turns } from "./turns.ts";
 
@@ -202,9 +203,7 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
         throw new ChannelError("BODY_TOO_LARGE", `a POST has ${MAX_POST_RECORDS} records at most`);
       }
       const record = decodePostedEvent(event);
-      if (record.type === "message" && lengthOf(record.data) > maxMessageBytes) {
-        throw new ChannelError("MESSAGE_TOO_BIG");
-      }
+      if (lengthOf(record) > maxMessageBytes) throw new ChannelError("MESSAGE_TOO_BIG");
       records.push(record);
     }
   }
@@ -212,11 +211,14 @@ async function decodeRecords(bytes: Uint8Array, maxMessageBytes: number): Promis
 }
 
 function isNumbered(record: SessionRecord): record is NumberedRecord {
-  return record.type === "message" || record.type === "close" || record.type === "since";
+  return record.type === "message" || record.type === "close" || record.type === "since" || record.type === "request";
 }
 
-function lengthOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? utf8Length(data) : data.length;
+/** The bytes that `maxMessageBytes` limits. Throws BAD_RECORD for a request that is malformed. */
+function lengthOf(record: SessionRecord): number {
+  if (record.type === "request") return requestBytes(record.data);
+  if (record.type !== "message") return 0;
+  return typeof record.data === "string" ? utf8Length(record.data) : record.data.length;
 }
 
 function recordsSize(records: readonly SessionRecord[]): number {

@@ -9,6 +9,7 @@ import type { Claim } from "./claim.ts";
 import type { SessionContext, SessionSettings } from "./context.ts";
 import { Cursors } from "./cursors.ts";
 import { Incoming } from "./incoming.ts";
+import { Requests } from "./requests.ts";
 import type { SessionSnapshot } from "./snapshot.ts";
 import { SessionState } from "./state.ts";
 
@@ -25,6 +26,8 @@ export class ServerSession extends Session<KeptRecord> {
   expiresAt: number | undefined;
   /** Set if the client keeps the cursors of its groups. */
   cursors: Cursors | undefined;
+  /** Set if the client takes requests. */
+  requests: Requests | undefined;
   /** Set while the session, which came from the session store, may be taken from this process. */
   claim: Claim | undefined;
   /** Records after this number wait for the claim. Means nothing without one. */
@@ -66,7 +69,8 @@ export class ServerSession extends Session<KeptRecord> {
   }
 
   /** Continues the session of another process: with its numbers, and the records that the client has not acknowledged. */
-  restore({ acknowledged, received, kept, attempt, cursors, takenAtClose }: SessionSnapshot): void {
+  restore({ acknowledged, received, kept, attempt, cursors, requests, takenAtClose }: SessionSnapshot): void {
+    if (requests !== undefined) this.requests = new Requests(requests);
     if (cursors !== undefined) this.cursors = Cursors.restore(cursors, this.incoming.budget);
     this.sent = acknowledged;
     this.acknowledged = acknowledged;

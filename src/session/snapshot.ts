@@ -3,13 +3,19 @@
 import { fromBase64, toBase64 } from "../base/base64.ts";
 import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
+import { decodeRequest } from "../codec/request-record.ts";
 import type { GroupRecord, NumberedRecord } from "../codec/session-record.ts";
+import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { CursorsSnapshot } from "./cursors.ts";
+import type { RequestsSnapshot } from "./requests.ts";
 
 /** Another version is refused: its session is lost and told, as after a crash. */
 const VERSION = 1;
+
+/** A message, or a request that has no reply. */
+export type WaitingItem = string | Uint8Array | { readonly id: number; readonly data: string | Uint8Array };
 
 export interface SessionSnapshot {
   readonly token: string;
@@ -32,10 +38,12 @@ export interface SessionSnapshot {
   readonly kept: readonly CompactRecord<NumberedRecord>[];
   /** Set if the client keeps the cursors of its groups. */
   readonly cursors: CursorsSnapshot | undefined;
+  /** Set if the client takes requests. */
+  readonly requests: RequestsSnapshot | undefined;
   /** The number of the client's last record that the application took before it closed; undefined if it has not closed. */
   readonly takenAtClose: number | undefined;
-  /** Messages that have arrived, and that the application has not received. */
-  readonly inbox: readonly (string | Uint8Array)[];
+  /** Messages and requests that have arrived, and with which the application is not done. */
+  readonly inbox: readonly WaitingItem[];
   /** The JSON value of the channel's `attachment`; undefined if it has none. */
   readonly attachment: unknown;
   /** The memberships of groups, in the form of whoever made them: JSON. */
@@ -57,6 +65,11 @@ const orMissing =
   (value) =>
     value === undefined || isRight(value);
 
+const isRequests: Check = (value) => {
+  const { asked, answered, last, lastOfClient } = Object(value) as Partial<Record<string, unknown>>;
+  return [asked, answered, last, lastOfClient].every(isCount);
+};
+
 const CHECKS: Readonly<Record<Exclude<keyof SessionSnapshot, "kept" | "inbox" | "attachment" | "state">, Check>> = {
   token: isText,
   identity: orMissing(isText),
@@ -72,14 +85,20 @@ const CHECKS: Readonly<Record<Exclude<keyof SessionSnapshot, "kept" | "inbox" | 
   received: isCount,
   takenAtClose: orMissing(isCount),
   cursors: orMissing((value) => typeof value === "object" && value !== null),
+  requests: orMissing(isRequests),
   memberships: Array.isArray,
 };
 
 /**
  * Text as it is; bytes as `{ b: base64 }`; a close as `{ c: code, r: reason, t: retryMs }`; a record of a group as
- * `{ g: group, i: id, x: true for a reset, d: message }`.
+ * `{ g: group, i: id, x: true for a reset, d: message }`; a record of a request as `{ q: content }`. A request that waits for the
+ * application: `{ n: number, d: data }`.
  */
-type Packed = PackedData | PackedGroup | { readonly c: number; readonly r: string; readonly t?: number };
+type Packed =
+  | (PackedData | PackedGroup)
+  | { readonly c: number; readonly r: string; readonly t?: number }
+  | { readonly q: string };
+type PackedItem = PackedData | { readonly n: number; readonly d: PackedData };
 type PackedData = string | { readonly b: string };
 
 interface PackedGroup {
@@ -91,7 +110,7 @@ interface PackedGroup {
 
 export function encodeSnapshot(snapshot: SessionSnapshot): Uint8Array {
   const kept = snapshot.kept.map(packRecord);
-  const inbox = snapshot.inbox.map(packData);
+  const inbox = snapshot.inbox.map(packItem);
   const limits = mapLimits(snapshot, (limit) => (limit === Number.POSITIVE_INFINITY ? null : limit));
   return utf8Bytes(JSON.stringify({ version: VERSION, ...snapshot, ...limits, kept, inbox }));
 }
@@ -102,7 +121,7 @@ export function decodeSnapshot(bytes: Uint8Array): SessionSnapshot {
     const { version, ...rest } = JSON.parse(utf8(bytes));
     if (version !== VERSION) throw new Error(`its version is ${version}, and ${VERSION} is known`);
     const limits = mapLimits(rest, (limit) => (limit === null ? Number.POSITIVE_INFINITY : limit));
-    const snapshot = { ...rest, ...limits, kept: rest.kept.map(unpackRecord), inbox: rest.inbox.map(unpackData) };
+    const snapshot = { ...rest, ...limits, kept: rest.kept.map(unpackRecord), inbox: rest.inbox.map(unpackItem) };
     for (const [name, isRight] of Object.entries(CHECKS)) {
       if (!isRight(snapshot[name])) throw new Error(`its ${name} is ${String(snapshot[name])}`);
     }
@@ -129,6 +148,7 @@ function packRecord(record: CompactRecord<NumberedRecord>): Packed {
     const { group, id, reset, data } = record;
     return { g: group, i: id, x: reset === true ? true : undefined, d: data === undefined ? data : packData(data) };
   }
+  if (record.type === "request") return { q: record.data };
   // Only clients send records of this kind.
   if (record.type === "since") throw new Error("a client's record is not kept here");
   const { code, reason, retryMs } = record;
@@ -139,12 +159,27 @@ function unpackRecord(packed: Packed): CompactRecord<NumberedRecord> {
   if (typeof packed === "string") return packed;
   if ("g" in packed) return unpackGroup(packed);
   if ("b" in packed) return { type: "message", data: unpackData(packed) };
+  if ("q" in packed) {
+    decodeRequest(packed.q);
+    return new OutboundRequest(packed.q);
+  }
   if (!isCount(packed.c) || !isText(packed.r)) throw new Error("one of its records is of no kind that is known");
   return { type: "close", code: packed.c, reason: packed.r, ...(packed.t === undefined ? {} : { retryMs: packed.t }) };
 }
 
 function unpackGroup({ g: group, i: id, x: reset, d }: PackedGroup): GroupRecord {
   return { type: "group", group, id, reset, data: d === undefined ? d : unpackData(d) };
+}
+
+function packItem(item: WaitingItem): PackedItem {
+  if (typeof item === "string" || item instanceof Uint8Array) return packData(item);
+  return { n: item.id, d: packData(item.data) };
+}
+
+function unpackItem(packed: PackedItem): WaitingItem {
+  if (typeof packed === "string" || !("n" in packed)) return unpackData(packed);
+  if (!isCount(packed.n)) throw new Error(`the number of a request is ${packed.n}`);
+  return { id: packed.n, data: unpackData(packed.d) };
 }
 
 function packData(data: string | Uint8Array): PackedData {

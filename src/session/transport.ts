@@ -7,8 +7,10 @@
 
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
+import { decodeRequest, encodeFailure, type RequestContent } from "../codec/request-record.ts";
 import type { NumberedRecord, SessionRecord } from "../codec/session-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
+import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { CompactRecord } from "../protocol/session.ts";
 import { type CloseStatus, describeClose } from "../transport/close-status.ts";
 import type { GroupCursors } from "../transport/group-cursors.ts";
@@ -21,8 +23,9 @@ import { type CarrierRequest, CurrentCarrier } from "./current-carrier.ts";
 import { Ending, type EndingOwner } from "./ending.ts";
 import { dataRecord, toRecord } from "./form.ts";
 import type { Posts } from "./posts.ts";
+import type { Requests } from "./requests.ts";
 import { ServerSession } from "./server-session.ts";
-import type { SessionSnapshot } from "./snapshot.ts";
+import type { SessionSnapshot, WaitingItem } from "./snapshot.ts";
 
 export class SessionTransport implements Transport<SessionListener>, CarrierOwner, EndingOwner {
   readonly messageForm = "message";
@@ -35,8 +38,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #isLeaving = false;
   /** Records of the present carrier that wait for the claim on the session. */
   #early: CompactRecord[] = [];
-  /** Messages that had arrived in another process. */
-  #inbox: readonly (string | Uint8Array)[] = [];
+  /** Messages and requests that had arrived in another process. */
+  #inbox: readonly WaitingItem[] = [];
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
@@ -52,6 +55,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   get cursors(): GroupCursors | undefined {
     return this.session.cursors;
+  }
+
+  get requests(): Requests | undefined {
+    return this.session.requests;
   }
 
   get logName(): string {
@@ -106,8 +113,8 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.posts?.check();
   }
 
-  /** Takes the messages that wait here for the application. */
-  waiting(): readonly (string | Uint8Array)[] {
+  /** Takes the messages and requests that wait here for the application. */
+  waiting(): readonly WaitingItem[] {
     return [...this.#inbox, ...this.session.incoming.takeAll()];
   }
 
@@ -139,7 +146,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.claimed();
     const inbox = this.#inbox;
     this.#inbox = [];
-    for (const message of inbox) session.incoming.add(message);
+    for (const item of inbox) this.#deliver(item);
     const early = this.#early;
     this.#early = [];
     for (const record of early) this.recordArrived(record);
@@ -367,6 +374,31 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     else if (record.type === "message") this.#messageReceived(record.data);
     else if (record.type === "close") this.#ending.clientClosed(record);
     else if (record.type === "since") this.session.cursors?.tell(record);
+    else if (record.type === "request") this.#requestReceived(decodeRequest(record.data));
+  }
+
+  #requestReceived(content: RequestContent): void {
+    const { requests, incoming } = this.session;
+    const { verb, id } = content;
+    if (requests === undefined) throw new ChannelError("BAD_RECORD", "a request, which the client has not announced");
+    if (verb === "cancel") requests.cancelled(id);
+    else if (verb !== "ask") this.listener?.replyArrived(content);
+    else {
+      const request = requests.arrived(content);
+      if (request === undefined) this.#refuseRequest(id);
+      else if (incoming.addRequest(request)) this.#carrier.pause();
+    }
+  }
+
+  #refuseRequest(id: number): void {
+    if (this.session.state.isOpen) this.keep(new OutboundRequest(encodeFailure(id, { code: "TOO_MANY_REQUESTS" })));
+  }
+
+  /** A message or request that had arrived in another process. */
+  #deliver(item: WaitingItem): void {
+    const { requests, incoming } = this.session;
+    if (typeof item === "string" || item instanceof Uint8Array) incoming.add(item);
+    else incoming.addRequest(requests!.restored(item.id, item.data));
   }
 
   #messageReceived(data: string | Uint8Array): void {
@@ -375,7 +407,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 }
 
 function isFromClient(record: SessionRecord): record is NumberedRecord {
-  return record.type === "message" || record.type === "close" || record.type === "since";
+  return record.type === "message" || record.type === "close" || record.type === "since" || record.type === "request";
 }
 
 /** Ends a carrier of a session that is over. The client answers the end of a WebSocket, so it has to be read. */

@@ -2,10 +2,11 @@
 // with a clock that the test advances.
 
 import { checkFinite, checkFunction, checkMethods, checkOptions, type ValueCheck } from "../base/option-values.ts";
-import { connect } from "../client/connect.ts";
+import { connect, type WithRequests } from "../client/connect.ts";
 import type { Connection, ConnectOptions } from "../client/connection.ts";
 import type { WebSocketConstructor } from "../client/endpoint.ts";
 import type { Environment } from "../client/environment.ts";
+import type { RequestConnection } from "../client/requests.ts";
 import type { WithCodec } from "../codec/message-codec.ts";
 import type { ErrorReporter } from "../request/context.ts";
 import type { Handler } from "../request/handle.ts";
@@ -65,6 +66,11 @@ export interface TestServer extends AsyncDisposable {
   readonly platform: TestPlatform;
 
   /** `connect` of `unichannel/client`, to a path of the server. `stop` closes it. */
+  connect<In, Out>(
+    path: string,
+    options: ClientOptions & WithCodec<In, Out> & WithRequests,
+  ): RequestConnection<In, Out>;
+  connect(path: string, options: ClientOptions & WithRequests): RequestConnection;
   connect<In, Out>(path: string, options: ClientOptions & WithCodec<In, Out>): Connection<In, Out>;
   connect(path: string, options?: ClientOptions): Connection;
 
@@ -169,10 +175,11 @@ class MemoryServer implements TestServer {
     };
   }
 
-  connect(path: string, options: ClientOptions = {}): Connection {
+  connect(path: string, options: ClientOptions = {}): RequestConnection {
     const connection = connect(new URL(path, this.url), { ...options, ...this.platform });
     this.#connections.push(connection);
-    return connection;
+    // With the option `requests` it is one; the types above know that.
+    return connection as RequestConnection;
   }
 
   async websocket(path: string, options?: TestWebSocketOptions): Promise<TestWebSocket> {

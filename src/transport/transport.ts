@@ -1,9 +1,11 @@
 // The seam below a channel: one conversation with one client. A channel never asks which kind of transport it has: each
 // difference between them is a method or a property of this interface. `kind` is only reported, as by `PublicChannel`.
 
+import type { RequestContent } from "../codec/request-record.ts";
 import type { OutboundMessage } from "../protocol/outbound-message.ts";
 import type { CloseStatus } from "./close-status.ts";
 import type { GroupCursors } from "./group-cursors.ts";
+import type { IncomingRequest, SessionRequests } from "./requests.ts";
 
 /** `"poll"`: a session over polls, also between two of them. */
 export type TransportKind = "websocket" | "sse" | "stream" | "poll";
@@ -36,6 +38,8 @@ export interface Transport<Listener extends TransportListener = TransportListene
   readonly holdsMessages?: boolean;
   /** Set if the client keeps the cursors of its groups: messages of groups have their ids then, and `GroupNews` is sent. */
   readonly cursors?: GroupCursors | undefined;
+  /** Set if the client takes requests: `OutboundRequest` is sent as any message. */
+  readonly requests?: SessionRequests | undefined;
   /** Bytes sent that the client's connection has not taken yet. */
   readonly bufferedAmount: number;
   /** Memory of unsent data beyond `bufferedAmount`: a message that is partly sent is kept as a whole. */
@@ -114,6 +118,10 @@ export interface TransportListener {
 export interface SessionListener extends TransportListener {
   /** Messages that arrived and were not handed to the application: those that wait, and those that its close has dropped. */
   readonly undeliveredMessages: number;
+  /** A request of the client, in its order among the messages. */
+  requestArrived(request: IncomingRequest): void;
+  /** The `reply` or `error` to a request of this end; not in order with messages that wait. Throws BAD_RECORD if it is malformed. */
+  replyArrived(content: RequestContent): void;
   /** The client is back on another connection. */
   resumed(): void;
   /** `kind` is another one. */

@@ -24,7 +24,10 @@ function bench(receive: Receiver["receive"] = () => undefined): Bench {
   };
   const source = { pause: () => told.push("pause"), resume: () => told.push("resume") };
   const buffered = new BufferBudget(Number.POSITIVE_INFINITY);
-  const inbox = new Inbox(receiver, source, buffered, { inboxEnded: () => told.push("ended") });
+  const inbox = new Inbox(receiver, source, buffered, {
+    inboxEnded: () => told.push("ended"),
+    answer: (request) => told.push(`request ${request.id}`),
+  });
   return { inbox, told, got };
 }
 

@@ -35,6 +35,7 @@ const HANDLERS: SessionHandlers = {
     else if (verb === "bytes") void store.publish(group, Buffer.from(text));
     else channel.send(message);
   },
+  request: (data) => data,
 };
 
 if (SESSION_URL !== undefined) {

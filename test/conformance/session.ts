@@ -31,6 +31,10 @@ import { upgradeRequest } from "../support/ws-client.ts";
 const BYTES: SessionRecord = { type: "message", data: Uint8Array.of(0, 1, 254, 255) };
 const ALL = ["websocket", "sse", "poll"] as const;
 
+function request(data: string): SessionRecord {
+  return { type: "request", data };
+}
+
 /** One carrier of any kind: what can be done on each, in the same words. */
 interface AnyCarrier {
   readonly open: OpenRecord;
@@ -636,6 +640,73 @@ export function sessionConformance(
       const { session } = opened(await poll(t, endpoint));
       const body = 'event: group\ndata: {"group":"g","id":"1"}\n\n';
       assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
+    });
+
+    for (const kind of ALL) {
+      it(`§38: announces requests on a ${kind} to a client that has announced them, and to no other`, async (t) => {
+        const endpoint = await start(t);
+        assert.equal((await carrier(t, endpoint, kind)).open.requests, undefined);
+        const { requests = 0 } = (await carrier(t, endpoint, kind, { requests: 10 })).open;
+        assert.ok(requests >= 1);
+      });
+
+      it(`§39: answers each request of a client on a ${kind} once, in order with the messages`, async (t) => {
+        const endpoint = await start(t);
+        const one = await carrier(t, endpoint, kind, { requests: 10 });
+        const contents = ["1\nhello", "2\n", "5 bytes\nAP8=", "6 escaped\na\\rb\\\\\nc", "7\na\nb\n"];
+        for (const [i, content] of contents.entries()) {
+          await one.send(2 * i + 1, request(`ask ${content}`), text(`message ${i}`));
+          const records = [await one.next(), await one.next()];
+          assert.deepEqual(
+            records.sort((a, b) => (a!.type < b!.type ? -1 : 1)),
+            [text(`message ${i}`), request(`reply ${content}`)],
+          );
+        }
+      });
+    }
+
+    it("§38, §40: takes requests for malformed that are not announced, whose number does not grow, or that have another form", async (t) => {
+      const endpoint = await start(t);
+      const good = "ask 1\nx";
+      const bad = [
+        "ask 1",
+        "ask 0\nx",
+        "ask 01\nx",
+        "tell 1\nx",
+        "ask 1 json\nx",
+        "ask 1 bytes\n!",
+        "ask 1 escaped\n\\x",
+      ];
+      const wrong = [
+        { query: {}, contents: [good] },
+        { query: { requests: 1 }, contents: [good, good] },
+        ...[...bad, "ask 1  bytes\nAA==", "cancel 1\n", "cancel", ""].map((content) => ({
+          query: { requests: 1 },
+          contents: [content],
+        })),
+      ];
+      for (const { query, contents } of wrong) {
+        const socket = await SocketClient.open(t, endpoint, query);
+        await socket.opened();
+        for (const [i, content] of contents.entries()) {
+          socket.ws.send(`r${content}`);
+          if (i + 1 < contents.length) assert.equal((await next(socket))?.type, "request");
+        }
+        assert.equal((await socket.ws.closed()).code, 1002, contents.join());
+      }
+      const { session } = opened(await poll(t, endpoint, { requests: 1 }));
+      const body = "event: request\ndata: ask 1 json\ndata: x\n\n";
+      assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
+    });
+
+    it("§41: answers a request once that is sent again on another carrier", async (t) => {
+      const endpoint = await start(t);
+      const one = await carrier(t, endpoint, "websocket", { requests: 10 });
+      await one.send(1, request("ask 1\nfirst"));
+      assert.deepEqual(await one.next(), request("reply 1\nfirst"));
+      const two = await carrier(t, endpoint, "sse", { ...back(one.open, 1), requests: 10 });
+      await two.send(1, request("ask 1\nfirst"), request("ask 2\nsecond"));
+      assert.deepEqual(await two.next(), request("reply 2\nsecond"));
     });
 
     it("§24: refuses pages of other origins with 403", async (t) => {

@@ -24,7 +24,16 @@ import { FAILING_WAYS } from "../support/failing-ways.ts";
 import { RawClient, type Target } from "../support/raw-client.ts";
 import { lacks } from "../support/runtime.ts";
 import { request } from "../support/serving.ts";
-import { back, close as closeRecord, opened, poll, post, StreamClient, text } from "../support/session-client.ts";
+import {
+  back,
+  close as closeRecord,
+  opened,
+  poll,
+  post,
+  SocketClient,
+  StreamClient,
+  text,
+} from "../support/session-client.ts";
 import { turn, until } from "../support/wait.ts";
 import { frame, upgradeRequest, WsClient } from "../support/ws-client.ts";
 
@@ -73,6 +82,17 @@ async function converse(t: TestContext, target: Target): Promise<void> {
   stream.raw.destroy();
   await post(t, endpoint, open.session, 2, closeRecord());
 }
+
+/** A session whose client asks. */
+const asked = (handlers: SessionHandlers): Case => ({
+  handler: (r) => openSession(r, handlers),
+  async act(t, target) {
+    const socket = await SocketClient.open(t, { ...target, pathname: "/" }, { requests: 1 });
+    await socket.opened();
+    socket.ws.send("rask 1\nx");
+    await socket.record();
+  },
+});
 
 const channelOf = (handlers: ChannelHandlers, options?: ChannelOptions): Case => ({
   handler: (r) => openChannel(r, handlers, options),
@@ -177,6 +197,15 @@ const CASES: Readonly<Record<string, (fail: Failing) => Case>> = {
       opened(await poll(t, { ...target, pathname: "/" }, { session: "AAAAAAAAAAAAAAAAAAAAAA", after: 1 }));
     },
   }),
+  request: (fail) => asked({ request: fail }),
+  onRequest: (fail) => asked({ open: (channel) => void channel.onRequest(fail) }),
+  "a listener of the signal of a request": (fail) =>
+    asked({
+      request: (_data, channel, { signal }) => {
+        signal.addEventListener("abort", fail);
+        channel.close();
+      },
+    }),
   resumed: (fail) => sessionOf({ resumed: fail }),
   transport: (fail) => sessionOf({ transport: fail }),
   onMessage: (fail) => setupOf((channel) => channel.onMessage(fail)),

@@ -78,6 +78,7 @@ describe("the options of openSession", () => {
       maxBufferedBytes: true,
       onOverflow: true,
       maxMessageBytes: true,
+      maxRequests: true,
       maxMessagesPerSecond: true,
       maxBytesPerSecond: true,
       rateBurstMs: true,

@@ -15,6 +15,7 @@ const SNAPSHOT: SessionSnapshot = {
     received: 0,
     kept: [],
     cursors: undefined,
+    requests: undefined,
     takenAtClose: undefined,
   },
   ...{ inbox: [], attachment: undefined, memberships: [], state: undefined },

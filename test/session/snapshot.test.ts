@@ -19,6 +19,7 @@ const SNAPSHOT: SessionSnapshot = {
   kept: [],
   takenAtClose: undefined,
   cursors: undefined,
+  requests: undefined,
   inbox: [],
   attachment: undefined,
   memberships: [],

@@ -34,6 +34,7 @@ const SNAPSHOT: Uint8Array = encodeSnapshot({
   received: 0,
   kept: [],
   cursors: undefined,
+  requests: undefined,
   takenAtClose: undefined,
   inbox: [],
   attachment: undefined,

@@ -1,0 +1,31 @@
+// The programs of docs/guide/requests.md run as they are printed: only the port and the name of the shared file are put in.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { pathToFileURL } from "node:url";
+import { freePort } from "../support/proxies.ts";
+import { blocks, type Program, start, write } from "./programs.ts";
+
+const programs = blocks("requests", "js");
+
+/** Starts a server and its client, each in a process of its own. */
+async function startBoth(t: TestContext, texts: readonly string[], shared = ""): Promise<readonly Program[]> {
+  const port = await freePort();
+  const file = pathToFileURL(write(t, shared)).href;
+  return texts.map((text) => start(t, text.replaceAll("8080", `${port}`).replaceAll("./shop.js", file)));
+}
+
+describe("the guide of requests", () => {
+  it("sells what there is, and refuses what there is not", async (t) => {
+    const [, client] = await startBoth(t, programs.slice(0, 2));
+    await client!.printed(/REQUEST_REFUSED/);
+    assert.match(client!.output(), /^2 left\nREQUEST_REFUSED sold out \{ color: 'blue' \}$/m);
+  });
+
+  it("asks in both directions with one contract", async (t) => {
+    const [server, client] = await startBoth(t, programs.slice(3), programs[2]);
+    await server!.printed(/viewed red/);
+    await client!.printed(/\{ left: 2 \}/);
+    await client!.printed(/red 250/);
+  });
+});

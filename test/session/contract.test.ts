@@ -1,0 +1,152 @@
+// Typed events and requests of one contract: types at compile time, checks at run time, both ends over a session.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { z } from "zod";
+import { requests } from "../../src/client/index.ts";
+import { defineContract, openSession } from "../../src/index.ts";
+import { testServer } from "../../src/testing/index.ts";
+import { holds, type Same } from "../support/types.ts";
+
+const Line = z.object({ room: z.string(), text: z.string().min(1) });
+
+const chat = defineContract({
+  toServer: {
+    events: { typing: z.object({ room: z.string() }) },
+    requests: {
+      history: { input: z.object({ room: z.string(), last: z.number().default(2) }), output: z.array(Line) },
+      rename: { input: z.string(), output: z.boolean() },
+    },
+  },
+  toClient: {
+    events: { line: Line, left: z.string() },
+    requests: { confirm: { input: z.string(), output: z.boolean() } },
+  },
+});
+
+const LINES = ["a", "b", "c"].map((text) => ({ room: "x", text }));
+
+describe("a contract", () => {
+  it("gives both ends typed events and requests, and schemas with a default their output", async () => {
+    const typing: string[] = [];
+    const lines: string[] = [];
+    let sure: boolean | undefined;
+    await using app = testServer((request) =>
+      openSession(
+        request,
+        {
+          open(channel) {
+            chat.server.send(channel, "line", { room: "x", text: "welcome" });
+          },
+          message: chat.server.onEvents({ typing: ({ room }) => typing.push(room) }),
+          request: chat.server.onRequests({
+            history: ({ room, last }, channel, { signal }) => {
+              holds<Same<typeof last, number>>();
+              holds<Same<typeof signal, AbortSignal>>();
+              assert.equal(channel.isOpen, true);
+              return LINES.filter((line) => line.room === room).slice(-last);
+            },
+            async rename(name, channel) {
+              holds<Same<typeof name, string>>();
+              sure = await chat.server.request(channel, "confirm", `rename to ${name}?`);
+              return sure;
+            },
+          }),
+        },
+        { codec: chat.server.codec },
+      ),
+    );
+    const connection = app.connect("/", { codec: chat.client.codec, requests: requests() });
+    connection.onMessage(
+      chat.client.onEvents({
+        line(line) {
+          holds<Same<typeof line, { room: string; text: string }>>();
+          lines.push(line.text);
+        },
+      }),
+    );
+    connection.onRequest(
+      chat.client.onRequests({
+        confirm(text, { signal }) {
+          holds<Same<typeof text, string>>();
+          holds<Same<typeof signal, AbortSignal>>();
+          return text.includes("rename");
+        },
+      }),
+    );
+    chat.client.send(connection, "typing", { room: "x" });
+    const history = chat.client.request(connection, "history", { room: "x" });
+    const renamed = chat.client.request(connection, "rename", "Ada", { timeoutMs: 1000 });
+    holds<Same<typeof history, Promise<{ room: string; text: string }[]>>>();
+    await app.settle();
+    assert.deepEqual(await history, LINES.slice(1));
+    assert.equal(await renamed, true);
+    assert.equal(sure, true);
+    assert.deepEqual(typing, ["x"]);
+    assert.deepEqual(lines, ["welcome"]);
+  });
+
+  it("refuses at compile time and at run time what it does not have", async () => {
+    const codes: unknown[] = [];
+    await using app = testServer(
+      (request) =>
+        openSession(
+          request,
+          {
+            request: chat.server.onRequests({
+              history: () => [{ room: "x", text: "" }],
+              rename: async () => true,
+            }),
+          },
+          { codec: chat.server.codec },
+        ),
+      { onError: (error) => codes.push((error as { code?: unknown }).code) },
+    );
+    const connection = app.connect("/", { codec: chat.client.codec, requests: requests() });
+    const rejects = [
+      // @ts-expect-error: no such request
+      assert.rejects(chat.client.request(connection, "toString", "x"), { code: "BAD_MESSAGE" }),
+      // @ts-expect-error: another input
+      assert.rejects(chat.client.request(connection, "rename", 42), { code: "BAD_MESSAGE" }),
+      // The reply has an empty text, which its schema refuses.
+      assert.rejects(chat.client.request(connection, "history", { room: "x" }), { code: "REQUEST_FAILED" }),
+    ];
+    // @ts-expect-error: an event of the other end
+    assert.throws(() => chat.client.send(connection, "line", { room: "x", text: "a" }), { code: "BAD_MESSAGE" });
+    // @ts-expect-error: no handler for `rename`
+    chat.server.onRequests({ history: () => [] });
+    await app.settle();
+    await Promise.all(rejects);
+    assert.deepEqual(codes, ["BAD_MESSAGE"]);
+    assert.throws(() => defineContract({ toServer: { events: { a: {} as never } }, toClient: {} }), {
+      code: "BAD_OPTION",
+    });
+  });
+
+  it("answers a request that its schema refuses on arrival with BAD_MESSAGE, and calls no handler", async () => {
+    let calls = 0;
+    const reported: unknown[] = [];
+    await using app = testServer(
+      (request) =>
+        openSession(
+          request,
+          { request: chat.server.onRequests({ history: () => [], rename: () => (calls += 1) > 0 }) },
+          { codec: chat.server.codec },
+        ),
+      { onError: (error) => reported.push((error as { code?: unknown }).code) },
+    );
+    // A client that checks nothing.
+    const connection = app.connect("/", { requests: requests() });
+    const texts = [
+      '{"request":"rename","data":42}',
+      '{"request":"__proto__","data":1}',
+      '{"request":"x","event":"typing"}',
+      "no",
+    ];
+    const rejects = texts.map((text) => assert.rejects(connection.request(text), { code: "BAD_MESSAGE" }));
+    await app.settle();
+    await Promise.all(rejects);
+    assert.equal(calls, 0);
+    assert.deepEqual(reported, Array(4).fill("BAD_MESSAGE"));
+  });
+});
