@@ -17,6 +17,7 @@ const files = readdirSync("dist/test", { recursive: true })
   .filter((name) => name.endsWith(".test.js"))
   .filter((name) => (wanted.length === 0 ? isInTime(name) : wanted.some((part) => matches(name, part))))
   .sort();
+const inTurn = folderByFolder(files);
 if (wanted.length === 0 && !args.includes("--long")) {
   console.log(`left out, because they take minutes each: ${LONG.join(" ")}; npm run test:long runs them\n`);
 }
@@ -36,11 +37,29 @@ const run = spawnSync(
     // A file that hangs fails instead of all of them: the slowest takes a minute.
     "--test-timeout=600000",
     `--test-reporter=${reporter}`,
-    ...files,
+    ...inTurn,
   ],
   { stdio: "inherit" },
 );
 process.exit(run.status ?? 1);
+
+/**
+ * One file of each folder in turn, so that a few files that wait run beside one that computes: six browsers at once are slower than
+ * one after the other. @param {readonly string[]} names
+ */
+function folderByFolder(names) {
+  /** @type {Map<string, string[]>} */
+  const folders = new Map();
+  for (const name of names) {
+    const folder = name.split("/")[2] ?? "";
+    folders.set(folder, [...(folders.get(folder) ?? []), name]);
+  }
+  const longest = Math.max(...[...folders.values()].map((of) => of.length));
+  return [...folders.values()]
+    .flatMap((of) => of.map((name, i) => ({ name, at: ((i + 0.5) * longest) / of.length })))
+    .sort((a, b) => a.at - b.at)
+    .map(({ name }) => name);
+}
 
 /** A folder does not bring its long files with it. @param {string} name @param {string} part */
 function matches(name, part) {
