@@ -191,6 +191,7 @@ describe("The session of the demo's page", { skip }, () => {
     const { page } = await openDemo(t);
     await isOn(page, "websocket");
     for (const name of [
+      "Look inside a server",
       "Cut the network",
       "Block WebSocket",
       "Hold streams back",

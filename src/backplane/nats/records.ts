@@ -16,6 +16,8 @@ import { nameToken } from "./subjects.ts";
 const LISTED = 500;
 /** Signs of life without a message after which there is none. */
 const SILENT_BEATS = 3;
+/** Number of consumers of which the server sends nothing, though something should follow, before that is an error. */
+const MAX_LISTINGS = 4;
 
 interface StoredRecord {
   /** 0 if the subject has no message. */
@@ -67,38 +69,47 @@ export class NatsRecords implements BrokerRecords {
 
   list(from = "1"): Promise<BackplaneRecords> {
     return this.#values.using(async () => {
-      const consumer = new NatsConsumer(this.#link, this.#link.timeoutMs);
-      const stopWaiting = this.#link.whenClosed(() => consumer.end(unavailable("closed")));
-      try {
-        const records: { readonly name: string; readonly value: Uint8Array }[] = [];
-        let pending = await consumer.begin(this.#stream, {
-          ...{ filter_subject: `${this.#name}.r.>`, deliver_policy: "by_start_sequence" },
-          opt_start_seq: Number(from),
-        });
-        let next: string | undefined;
-        while (pending > 0 && records.length < LISTED) {
-          const found = consumer.take();
-          if (found === undefined) {
-            if (consumer.isOver)
-              throw consumer.failure ?? unavailable("the connection was lost while records were read");
-            // Messages were removed before it could deliver them, or the server is slow: the next answer begins here, and knows.
-            if (consumer.hasIdled(next === undefined ? SILENT_BEATS : 1)) break;
-            await consumer.arrival();
-            continue;
-          }
-          pending = found.position.pending;
-          next = String(found.position.sequence + 1);
-          if (found.message.data.length === 0) continue;
-          const { key, payload } = decodeNamed(found.message.data);
-          records.push({ name: key, value: payload });
-        }
-        // Only a new consumer knows that nothing follows: where records are removed meanwhile, the server counts too few (2.9.10).
-        return { records, next };
-      } finally {
-        stopWaiting();
-        consumer.end();
+      for (let attempt = 1; attempt <= MAX_LISTINGS; attempt++) {
+        const answer = await this.#listFrom(from);
+        if (answer !== "nothing came") return answer;
       }
+      throw unavailable("the server does not deliver the records that it has");
     });
+  }
+
+  /** `nothing came`: the server has said that messages follow, and has sent none. They were removed, or it is slow. */
+  async #listFrom(from: string): Promise<BackplaneRecords | "nothing came"> {
+    const consumer = new NatsConsumer(this.#link, this.#link.timeoutMs);
+    const stopWaiting = this.#link.whenClosed(() => consumer.end(unavailable("closed")));
+    try {
+      const records: { readonly name: string; readonly value: Uint8Array }[] = [];
+      let pending = await consumer.begin(this.#stream, {
+        ...{ filter_subject: `${this.#name}.r.>`, deliver_policy: "by_start_sequence" },
+        opt_start_seq: Number(from),
+      });
+      // Only a new consumer knows that nothing follows: where records are removed meanwhile, the server counts too few (2.9.10).
+      let next: string | undefined;
+      while (pending > 0 && records.length < LISTED) {
+        const found = consumer.take();
+        if (found === undefined) {
+          if (consumer.isOver) throw consumer.failure ?? unavailable("the connection was lost while records were read");
+          // The next answer begins where this one ends.
+          if (next !== undefined && consumer.hasIdled(1)) break;
+          if (consumer.hasIdled(SILENT_BEATS)) return "nothing came";
+          await consumer.arrival();
+          continue;
+        }
+        pending = found.position.pending;
+        next = String(found.position.sequence + 1);
+        if (found.message.data.length === 0) continue;
+        const { key, payload } = decodeNamed(found.message.data);
+        records.push({ name: key, value: payload });
+      }
+      return { records, next };
+    } finally {
+      stopWaiting();
+      consumer.end();
+    }
   }
 
   get #stream(): string {
