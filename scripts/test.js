@@ -7,7 +7,10 @@ import { readdirSync } from "node:fs";
 import { installExamples } from "./lib/install-examples.js";
 
 /** Faults in services of several processes, with real brokers. A path among the arguments runs one of them as well. */
-const LONG = ["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"];
+const LONG = [
+  ...["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"],
+  ...["fault/streams", "fault/snapshots-"],
+];
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith("--"));
@@ -34,8 +37,8 @@ const run = spawnSync(
     "--enable-source-maps",
     "--test",
     `--test-concurrency=${concurrency}`,
-    // A file that hangs fails instead of all of them: the slowest takes a minute.
-    "--test-timeout=600000",
+    // A file that hangs fails instead of all of them: the slowest takes a minute, those that are run by their name half an hour.
+    `--test-timeout=${files.some(isLong) ? 3_600_000 : 600_000}`,
     `--test-reporter=${reporter}`,
     ...inTurn,
   ],
@@ -68,5 +71,10 @@ function matches(name, part) {
 
 /** @param {string} name */
 function isInTime(name) {
-  return args.includes("--long") || !LONG.some((part) => name.includes(`/${part}`));
+  return args.includes("--long") || !isLong(name);
+}
+
+/** @param {string} name */
+function isLong(name) {
+  return LONG.some((part) => name.includes(`/${part}`));
 }
