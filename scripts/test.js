@@ -6,10 +6,13 @@ import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { installExamples } from "./lib/install-examples.js";
 
-/** Faults in services of several processes, with real brokers. A path among the arguments runs one of them as well. */
+/**
+ * Faults in services of several processes with real brokers, and browsers other than Chromium. A path among the arguments runs one of
+ * them as well.
+ */
 const LONG = [
   ...["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"],
-  ...["fault/streams", "fault/snapshots-"],
+  ...["fault/streams", "fault/snapshots-", "browser/firefox", "browser/webkit"],
 ];
 
 const args = process.argv.slice(2);
@@ -20,7 +23,6 @@ const files = readdirSync("dist/test", { recursive: true })
   .filter((name) => name.endsWith(".test.js"))
   .filter((name) => (wanted.length === 0 ? isInTime(name) : wanted.some((part) => matches(name, part))))
   .sort();
-const inTurn = folderByFolder(files);
 if (wanted.length === 0 && !args.includes("--long")) {
   console.log(`left out, because they take minutes each: ${LONG.join(" ")}; npm run test:long runs them\n`);
 }
@@ -40,29 +42,11 @@ const run = spawnSync(
     // A file that hangs fails instead of all of them: the slowest takes a minute, those that are run by their name half an hour.
     `--test-timeout=${files.some(isLong) ? 3_600_000 : 600_000}`,
     `--test-reporter=${reporter}`,
-    ...inTurn,
+    ...files,
   ],
   { stdio: "inherit" },
 );
 process.exit(run.status ?? 1);
-
-/**
- * One file of each folder in turn, so that a few files that wait run beside one that computes: six browsers at once are slower than
- * one after the other. @param {readonly string[]} names
- */
-function folderByFolder(names) {
-  /** @type {Map<string, string[]>} */
-  const folders = new Map();
-  for (const name of names) {
-    const folder = name.split("/")[2] ?? "";
-    folders.set(folder, [...(folders.get(folder) ?? []), name]);
-  }
-  const longest = Math.max(...[...folders.values()].map((of) => of.length));
-  return [...folders.values()]
-    .flatMap((of) => of.map((name, i) => ({ name, at: ((i + 0.5) * longest) / of.length })))
-    .sort((a, b) => a.at - b.at)
-    .map(({ name }) => name);
-}
 
 /** A folder does not bring its long files with it. @param {string} name @param {string} part */
 function matches(name, part) {

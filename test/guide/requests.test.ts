@@ -1,18 +1,38 @@
 // The programs of docs/guide/requests.md run as they are printed: only the port and the name of the shared file are put in.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, it, type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { freePort } from "../support/proxies.ts";
 import { blocks, type Program, start, write } from "./programs.ts";
 
 const programs = blocks("requests", "js");
 
-/** Starts a server and its client, each in a process of its own. */
+/** Starts a server and, when it listens, its client, each in a process of its own: the requests of the page have a time limit. */
 async function startBoth(t: TestContext, texts: readonly string[], shared = ""): Promise<readonly Program[]> {
   const port = await freePort();
   const file = pathToFileURL(write(t, shared)).href;
-  return texts.map((text) => start(t, text.replaceAll("8080", `${port}`).replaceAll("./shop.js", file)));
+  const programs: Program[] = [];
+  for (const text of texts) {
+    programs.push(start(t, text.replaceAll("8080", `${port}`).replaceAll("./shop.js", file)));
+    while (!(await listens(port))) await delay(20);
+  }
+  return programs;
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 describe("the guide of requests", () => {
