@@ -12,7 +12,7 @@ const VERSIONS = ["22", "24", "26"];
 /** Most of these files wait for timeouts and brokers half of their time: more of them than there are processors. */
 const CONCURRENCY = 4;
 const QUICK = ["contract/channel-tcp", "contract/channel-node-", "client/faults"];
-/** What is new in Node is in its newest version first. */
+/** News of Node come with its newest version first. */
 const QUICK_ON_NEWEST = [...QUICK, "server/"];
 
 const args = process.argv.slice(2);
