@@ -2,8 +2,9 @@
 // A message is written only if the last one of its subject is the expected one: this makes a change atomic.
 
 import { unavailable } from "../unavailable.ts";
-import { isApiError, isNoResponders, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE } from "./api.ts";
+import { isApiError, isNoResponders, STREAM_NOT_FOUND, WRONG_LAST_SEQUENCE } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { ensureStream } from "./ensure-stream.ts";
 
 /** The parts that are used of what the server tells of a stream. */
 export interface StreamInfo {
@@ -20,8 +21,6 @@ export interface LastValuesOptions {
 
 /** No message has this sequence. */
 const IMPOSSIBLE_SEQUENCE = Number.MAX_SAFE_INTEGER;
-/** Time for which a deleted stream is left alone before it is created again: see `streams.ts`. */
-const REMAKE_MS = 500;
 /** Number of times that an operation is begun if the streams turn out to be gone each time. */
 const MAX_ATTEMPTS = 3;
 
@@ -71,23 +70,13 @@ export class NatsLastValues {
   }
 
   /** Finds a stream, or creates it. `config`: in addition to what all of them have. */
-  async ensure(name: string, config: object): Promise<StreamInfo> {
-    let found = await this.#info(name);
-    if (found === undefined && this.#wasOpen) {
-      await this.#link.pause(REMAKE_MS);
-      // Another process may have made it.
-      found = await this.#info(name);
-    }
-    if (found !== undefined) return found;
-    try {
-      const common = { retention: "limits", discard: "old", storage: "file", max_msgs_per_subject: 1 };
-      const request = { name, num_replicas: this.#options.replicas, ...common, ...config };
-      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, request);
-    } catch (error) {
-      // Another process was faster.
-      if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
-      return this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    }
+  ensure(name: string, config: object): Promise<StreamInfo> {
+    const { replicas } = this.#options;
+    const common = { retention: "limits", discard: "old", storage: "file", max_msgs_per_subject: 1 };
+    return ensureStream(this.#link, name, {
+      wasThere: this.#wasOpen,
+      config: () => ({ num_replicas: replicas, ...common, ...config }),
+    });
   }
 
   #open(): Promise<void> {
@@ -107,14 +96,5 @@ export class NatsLastValues {
     // A client that does not send the header would let two processes change one thing.
     const sequence = await this.write(probe, new Uint8Array(), IMPOSSIBLE_SEQUENCE);
     if (sequence !== undefined) throw unavailable("the NATS client does not send headers");
-  }
-
-  async #info(name: string): Promise<StreamInfo | undefined> {
-    try {
-      return await this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    } catch (error) {
-      if (isApiError(error, STREAM_NOT_FOUND)) return undefined;
-      throw error;
-    }
   }
 }

@@ -3,8 +3,8 @@
 
 import type { BackplaneEntry, BackplaneKey } from "../backplane.ts";
 import { unavailable } from "../unavailable.ts";
-import { isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { findMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
 import { NS_PER_MS, sequenceOf, toNatsId } from "./message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
@@ -83,16 +83,10 @@ export class NatsLatest {
   }
 
   async #find(subject: string): Promise<{ readonly last: number; readonly stored: Stored | undefined }> {
-    try {
-      const { message } = await this.#link.api<{ readonly message: { readonly seq: number; readonly data?: string } }>(
-        `STREAM.MSG.GET.${this.#stream}`,
-        { last_by_subj: subject },
-      );
-      return { last: message.seq, stored: decode(subject, Buffer.from(message.data ?? "", "base64")) };
-    } catch (error) {
-      if (isApiError(error, NO_MESSAGE_FOUND)) return { last: 0, stored: undefined };
-      throw error;
-    }
+    const found = await findMessage(this.#link, this.#stream, { last_by_subj: subject });
+    return found === undefined
+      ? { last: 0, stored: undefined }
+      : { last: found.sequence, stored: decode(subject, found.data) };
   }
 
   async #read(group: string): Promise<readonly Stored[]> {

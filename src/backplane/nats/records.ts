@@ -5,9 +5,9 @@ import { areEqual } from "../../base/bytes.ts";
 import type { BackplaneRecords } from "../backplane.ts";
 import type { BrokerRecords } from "../broker-backplane.ts";
 import { unavailable } from "../unavailable.ts";
-import { isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
 import { NatsConsumer } from "./consumer.ts";
+import { findMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { nameToken } from "./subjects.ts";
@@ -121,16 +121,9 @@ export class NatsRecords implements BrokerRecords {
   }
 
   async #find(subject: string): Promise<StoredRecord> {
-    try {
-      const { message } = await this.#link.api<{ readonly message: { readonly seq: number; readonly data?: string } }>(
-        `STREAM.MSG.GET.${this.#stream}`,
-        { last_by_subj: subject },
-      );
-      const data = Buffer.from(message.data ?? "", "base64");
-      return { sequence: message.seq, value: data.length === 0 ? undefined : decodeNamed(data).payload };
-    } catch (error) {
-      if (isApiError(error, NO_MESSAGE_FOUND)) return { sequence: 0, value: undefined };
-      throw error;
-    }
+    const found = await findMessage(this.#link, this.#stream, { last_by_subj: subject });
+    if (found === undefined) return { sequence: 0, value: undefined };
+    const { sequence, data } = found;
+    return { sequence, value: data.length === 0 ? undefined : decodeNamed(data).payload };
   }
 }

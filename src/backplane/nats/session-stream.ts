@@ -5,17 +5,9 @@
 import { unavailable } from "../unavailable.ts";
 import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { findMessage, type StoredMessage } from "./find-message.ts";
 import { NatsLastValues, type StreamInfo } from "./last-values.ts";
 import { NS_PER_MS } from "./message.ts";
-
-/** A message of one of the streams. */
-export interface StoredMessage {
-  readonly sequence: number;
-  readonly subject: string;
-  /** Time at which the server stored it, in milliseconds. */
-  readonly atMs: number;
-  readonly data: Buffer;
-}
 
 /** Lifetime of messages in a new stream: a time to live that is longer than half of it raises it. */
 const MIN_AGE_MS = 600_000;
@@ -77,18 +69,10 @@ export class NatsSessionStream {
   }
 
   /** Finds the last message of a subject, or the message with a sequence. */
-  async find(which: string | number): Promise<StoredMessage | undefined> {
+  find(which: string | number): Promise<StoredMessage | undefined> {
     const stream = which === this.secret ? this.#secretStream : this.#sessionStream;
     const request = typeof which === "string" ? { last_by_subj: which } : { seq: which };
-    let found: { readonly message: { seq: number; subject: string; time: string; data?: string } };
-    try {
-      found = await this.#link.api(`STREAM.MSG.GET.${stream}`, request);
-    } catch (error) {
-      if (isApiError(error, NO_MESSAGE_FOUND)) return undefined;
-      throw error;
-    }
-    const { seq: sequence, subject, time, data = "" } = found.message;
-    return { sequence, subject, atMs: Date.parse(time), data: Buffer.from(data, "base64") };
+    return findMessage(this.#link, stream, request);
   }
 
   /** Deletes the message with a sequence. Resolves to false if it was not there. */

@@ -8,8 +8,10 @@
 
 import type { HistoryLimits } from "../backplane.ts";
 import { MEMBER_TTL_MS } from "../broker-presence.ts";
-import { isApiError, NO_MESSAGE_FOUND, STREAM_NAME_IN_USE, STREAM_NOT_FOUND } from "./api.ts";
+import { isApiError, STREAM_NOT_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { ensureStream } from "./ensure-stream.ts";
+import { findMessage, type StoredMessage } from "./find-message.ts";
 import { NS_PER_MS } from "./message.ts";
 import { NatsPublisher, type PublishedStreams } from "./publisher.ts";
 
@@ -28,11 +30,6 @@ const NUMBERS_PER_MS = 1000;
 /** Number and interval of further requests to a server that knows less than before: it may still be reading its files. */
 const REGRESS_TRIES = 3;
 const REGRESS_MS = 200;
-/**
- * Time for which a deleted stream is left alone before it is created again. A server reports the deletion, and creates another
- * stream of that name, while it still removes the files, and then removes those of the new stream, too (nats-server 2.9.10).
- */
-const REMAKE_MS = 500;
 /** JetStream's default window for duplicates. It must not be longer than messages are kept. */
 const DUPLICATE_WINDOW_MS = 120_000;
 
@@ -174,21 +171,16 @@ export class NatsStreams implements PublishedStreams {
   }
 
   /** Finds the first or last message of a subject, or the message with a sequence. Resolves to undefined if there is none. */
-  async find(
+  find(
     which: { readonly firstOf: string } | { readonly lastOf: string } | { readonly sequence: number },
-  ): Promise<FoundMessage | undefined> {
+  ): Promise<StoredMessage | undefined> {
     const request =
       "firstOf" in which
         ? { seq: 1, next_by_subj: which.firstOf }
         : "lastOf" in which
           ? { last_by_subj: which.lastOf }
           : { seq: which.sequence };
-    const found = await this.#unless<{
-      readonly message: { readonly seq: number; readonly subject: string; readonly time: string };
-    }>(NO_MESSAGE_FOUND, `STREAM.MSG.GET.${this.name}`, request);
-    if (found === undefined) return undefined;
-    const { seq, subject, time } = found.message;
-    return { sequence: seq, subject, atMs: Date.parse(time) };
+    return findMessage(this.#link, this.name, request);
   }
 
   /** Resolves to the number of messages of each subject that matches. */
@@ -257,32 +249,12 @@ export class NatsStreams implements PublishedStreams {
     return info;
   }
 
-  async #ensure(name: string, config: () => object): Promise<StreamInfo> {
-    let found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);
-    if (found === undefined && this.#created !== undefined) {
-      await this.#link.pause(REMAKE_MS);
-      // Another process may have made it.
-      found = await this.#unless<StreamInfo>(STREAM_NOT_FOUND, `STREAM.INFO.${name}`);
-    }
-    if (found !== undefined) return found;
-    try {
-      const common = { name, retention: "limits", discard: "old", num_replicas: this.#options.replicas };
-      return await this.#link.api<StreamInfo>(`STREAM.CREATE.${name}`, { ...common, ...config() });
-    } catch (error) {
-      // Another process was faster, with other limits.
-      if (!isApiError(error, STREAM_NAME_IN_USE)) throw error;
-      return this.#link.api<StreamInfo>(`STREAM.INFO.${name}`);
-    }
-  }
-
-  /** Resolves to undefined if the request is refused with this code. */
-  async #unless<T>(code: number, request: string, body?: object): Promise<T | undefined> {
-    try {
-      return await this.#link.api<T>(request, body);
-    } catch (error) {
-      if (isApiError(error, code)) return undefined;
-      throw error;
-    }
+  #ensure(name: string, config: () => object): Promise<StreamInfo> {
+    const common = { retention: "limits", discard: "old", num_replicas: this.#options.replicas };
+    return ensureStream(this.#link, name, {
+      wasThere: this.#created !== undefined,
+      config: () => ({ ...common, ...config() }),
+    });
   }
 
   #widen({ size, ttlMs }: HistoryLimits): void {
@@ -299,13 +271,6 @@ export class NatsStreams implements PublishedStreams {
       ...ageOf(found.max_age === 0 ? Infinity : Math.max(ttlMs, found.max_age / NS_PER_MS)),
     };
   }
-}
-
-export interface FoundMessage {
-  readonly sequence: number;
-  readonly subject: string;
-  /** Time at which the server stored it, in milliseconds. */
-  readonly atMs: number;
 }
 
 function ageOf(ms: number): { readonly max_age: number; readonly duplicate_window: number } {
