@@ -6,6 +6,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { shortToken } from "../base/debug-log.ts";
 import { ChannelError } from "../base/errors.ts";
 import { inspectable } from "../base/guard.ts";
+import { pause } from "../base/pause.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -122,7 +123,7 @@ export class HandOver {
       } catch (error) {
         this.#storeUntil ??= Math.max(deadline, clock.now() + MIN_STORE_MS);
         if (!isUnavailable(error) || clock.now() >= this.#storeUntil) throw error;
-        await new Promise<void>((resolve) => clock.setTimer(resolve, RETRY_MS));
+        await pause(clock, RETRY_MS);
       }
     }
   }
@@ -205,7 +206,7 @@ export class HandOver {
 
   async #until(deadline: number, isMet: () => boolean): Promise<void> {
     const { clock } = this.#options;
-    while (!isMet() && clock.now() < deadline) await new Promise<void>((resolve) => clock.setTimer(resolve, PAUSE_MS));
+    while (!isMet() && clock.now() < deadline) await pause(clock, PAUSE_MS);
   }
 
   async #enter(): Promise<void> {

@@ -4,6 +4,7 @@
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { guardHandler, inspectable } from "../../base/guard.ts";
+import { pause } from "../../base/pause.ts";
 import { type Moves, StateMachine } from "../../base/state-machine.ts";
 import type { StreamBody } from "../../channel/body.ts";
 import { discardBody, openSource, type Source } from "../../channel/source.ts";
@@ -196,7 +197,7 @@ export class Producer {
           this.#publishFailed(inspectable(error), message);
           break;
         }
-        await new Promise<void>((resolve) => clock.setTimer(resolve, waitMs));
+        await pause(clock, waitMs);
       }
     }
     this.#isPublishing = false;

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { inspectable } from "../../base/guard.ts";
+import { pause } from "../../base/pause.ts";
 import { within } from "../../base/within.ts";
 import type { StreamBody } from "../../channel/body.ts";
 import { toJsonValue } from "../../channel/send-data.ts";
@@ -170,7 +171,7 @@ export class Producers implements LeaseOwner {
     await askToStop(group, stream);
     for (const untilMs = clock.now() + STOP_MS; clock.now() < untilMs; ) {
       if ((await leases.current(group)) !== stream) break;
-      await new Promise<void>((resolve) => clock.setTimer(resolve, ASK_MS));
+      await pause(clock, ASK_MS);
     }
     return true;
   }

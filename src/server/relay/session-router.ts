@@ -7,6 +7,7 @@
 import type { SessionStore, TakeResult } from "../../backplane/session-store.ts";
 import type { Clock } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { pause } from "../../base/pause.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import { LEAVING, NOT_HERE } from "./not-here.ts";
 import type { ProcessDirectory } from "./process-directory.ts";
@@ -150,7 +151,7 @@ export class SessionRouter {
       if (answer.type === "unknown") {
         if (first !== "leaving") return mayLive(first) ? "away" : "here";
         // It is on its way to the store.
-        await this.#pause();
+        await pause(this.#clock, ROUND_MS);
         if (relay.isOver) return "answered";
         continue;
       }
@@ -164,7 +165,7 @@ export class SessionRouter {
       else if (mayLive(outcome)) return "away";
       // A process that stops puts its sessions into the store before it leaves: the store is asked once more.
       else if (outcome !== "notHere") dead = owner;
-      await this.#pause();
+      await pause(this.#clock, ROUND_MS);
       if (relay.isOver) return "answered";
     }
     return "away";
@@ -186,10 +187,6 @@ export class SessionRouter {
     if (answer.type === "taken" && this.#home.placeOf(token) === "elsewhere")
       this.#home.restore(token, answer.snapshot);
     return answer;
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => void this.#clock.setTimer(resolve, ROUND_MS));
   }
 
   async #ask(
