@@ -3,17 +3,13 @@
 import { showRows } from "./channel-rows.ts";
 import { byId, setText } from "./dom.ts";
 import { count } from "./format.ts";
-import { bindFilter, bindPager, bindText, showPager } from "./list-controls.ts";
+import { bindFilter, bindList, showPager } from "./list-controls.ts";
 import { state } from "./state.ts";
 import type { ChannelRow, Page } from "./wire.ts";
 
 /** `changed` sends the state to the server. */
 export function startChannels(changed: () => void): void {
-  bindText("channel-text", (text) => {
-    state.channels.text = text;
-    state.channels.page = 0;
-    changed();
-  });
+  bindList("channel", state.channels, changed);
   bindFilter("channel-transport", (value) => {
     state.channels.transport = value as typeof state.channels.transport;
     state.channels.page = 0;
@@ -26,10 +22,6 @@ export function startChannels(changed: () => void): void {
   });
   bindFilter("channel-sort", (value) => {
     state.channels.sort = value as typeof state.channels.sort;
-    changed();
-  });
-  bindPager("channel-pager", (step) => {
-    state.channels.page = Math.max(0, state.channels.page + step);
     changed();
   });
 }

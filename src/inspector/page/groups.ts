@@ -3,23 +3,15 @@
 import { showRows } from "./channel-rows.ts";
 import { byId, h, setAttribute, setText, syncList } from "./dom.ts";
 import { bytes, count, short, time } from "./format.ts";
-import { bindFilter, bindPager, bindText, showPager } from "./list-controls.ts";
+import { bindFilter, bindList, showPager } from "./list-controls.ts";
 import { groupAddress, state } from "./state.ts";
 import type { GroupDetail, GroupName, GroupRow, MessagePreview, Page } from "./wire.ts";
 
 /** `changed` sends the state to the server. */
 export function startGroups(changed: () => void): void {
-  bindText("group-text", (text) => {
-    state.groups.text = text;
-    state.groups.page = 0;
-    changed();
-  });
+  bindList("group", state.groups, changed);
   bindFilter("group-sort", (value) => {
     state.groups.sort = value as typeof state.groups.sort;
-    changed();
-  });
-  bindPager("group-pager", (step) => {
-    state.groups.page = Math.max(0, state.groups.page + step);
     changed();
   });
 }

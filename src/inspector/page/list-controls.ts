@@ -6,7 +6,20 @@ import { count } from "./format.ts";
 /** Pause after a key before a text counts: a list is searched once for a word, not for each of its letters. */
 const TYPING_MS = 150;
 
-export function bindText(id: string, set: (text: string) => void): void {
+/** Binds the text and the pager of a list, named after it. A new text begins with the first page. */
+export function bindList(name: string, list: { text: string; page: number }, changed: () => void): void {
+  bindText(`${name}-text`, (text) => {
+    list.text = text;
+    list.page = 0;
+    changed();
+  });
+  bindPager(`${name}-pager`, (step) => {
+    list.page = Math.max(0, list.page + step);
+    changed();
+  });
+}
+
+function bindText(id: string, set: (text: string) => void): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const input = byId<HTMLInputElement>(id);
   input.addEventListener("input", () => {
@@ -20,7 +33,7 @@ export function bindFilter(id: string, set: (value: string) => void): void {
   select.addEventListener("change", () => set(select.value));
 }
 
-export function bindPager(id: string, go: (step: 1 | -1) => void): void {
+function bindPager(id: string, go: (step: 1 | -1) => void): void {
   const [back, , next] = byId(id).children;
   back!.addEventListener("click", () => go(-1));
   next!.addEventListener("click", () => go(1));
