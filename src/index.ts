@@ -15,11 +15,11 @@ export { type MemorySessions, type MemorySessionsOptions, memorySessions } from 
 export type { SessionStore, TakeOptions, TakeResult } from "./backplane/session-store.ts";
 export type { Clock } from "./base/clock.ts";
 export { ChannelError, type ErrorCode } from "./base/errors.ts";
+export type { HandledRequest } from "./base/handled-request.ts";
 export { RequestError } from "./base/request-error.ts";
 export type { BodyPart, SendBody, StreamBody } from "./channel/body.ts";
 export type { AnyChannel, Channel, ChannelHandlers, LostSession, Message, SessionHandlers } from "./channel/channel.ts";
 export type { ErrorSource, OverflowPolicy } from "./channel/context.ts";
-export type { HandledRequest } from "./channel/handled-request.ts";
 export type { HeadersInput, RequestHeaders } from "./channel/headers.ts";
 export type { PreparedMessage } from "./channel/prepared-message.ts";
 export type { RateLimitName } from "./channel/rate-gate.ts";

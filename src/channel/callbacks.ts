@@ -2,12 +2,12 @@
 // others.
 
 import { guard, guardCall, guardHandler, inspectable, type Reporter } from "../base/guard.ts";
+import type { HandledRequest } from "../base/handled-request.ts";
 import { checkFunction } from "../base/option-values.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import { type Channel, HANDLER_NAMES, type LostSession, type Message, type SessionHandlers } from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
-import type { HandledRequest } from "./handled-request.ts";
 import type { Receiver } from "./inbox.ts";
 import type { Answering } from "./requests.ts";
 

@@ -1,9 +1,9 @@
 // The contract of a Channel: one conversation with one client, over any transport. `transport-channel.ts` implements it.
 
+import type { HandledRequest } from "../base/handled-request.ts";
 import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import type { HandledRequest } from "./handled-request.ts";
 import type { PreparedMessage } from "./prepared-message.ts";
 import type { SendData, SendOptions } from "./send-data.ts";
 

@@ -4,13 +4,14 @@
 import type { Clock } from "../base/clock.ts";
 import { ChannelError, type ErrorCode } from "../base/errors.ts";
 import type { Reporter } from "../base/guard.ts";
+import type { HandledRequest } from "../base/handled-request.ts";
 import { RequestError } from "../base/request-error.ts";
 import { encodeFailure, encodeRequest, type RequestContent, type RequestFailure } from "../codec/request-record.ts";
 import { AskedRequests, type RequestOptions } from "../protocol/asked-requests.ts";
 import { OutboundRequest } from "../protocol/outbound-request.ts";
 import type { IncomingRequest, SessionRequests } from "../transport/requests.ts";
 import type { ErrorSource } from "./context.ts";
-import { HandledIncoming, type HandledRequest } from "./handled-request.ts";
+import { HandledIncoming } from "./handled-request.ts";
 import { type SendData, toJson, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 

@@ -3,6 +3,7 @@
 export { ChannelError } from "../base/channel-error.ts";
 export type { Clock } from "../base/clock.ts";
 export type { ErrorCode } from "../base/errors.ts";
+export type { HandledRequest } from "../base/handled-request.ts";
 export { RequestError } from "../base/request-error.ts";
 export {
   type Contract,
@@ -51,6 +52,6 @@ export type {
 } from "./connection.ts";
 export type { EndpointOptions, Given, WebSocketConstructor } from "./endpoint.ts";
 export type { Environment, PageEvent } from "./environment.ts";
-export { type HandledRequest, type RequestConnection, type RequestsOptions, requests } from "./requests.ts";
+export { type RequestConnection, type RequestsOptions, requests } from "./requests.ts";
 export { ResumableWebSocket } from "./resumable-web-socket.ts";
 export { StreamView, type StreamViewState } from "./stream-view.ts";

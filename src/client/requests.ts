@@ -5,6 +5,7 @@
 import { badValue } from "../base/bad-option.ts";
 import { ChannelError, type ErrorCode } from "../base/channel-error.ts";
 import { guardHandler } from "../base/guard.ts";
+import type { HandledRequest } from "../base/handled-request.ts";
 import { checkOptionNames } from "../base/option-names.ts";
 import { RequestError } from "../base/request-error.ts";
 import {
@@ -32,12 +33,6 @@ import { fromMessage, toMessage } from "./messages.ts";
 export interface RequestsOptions {
   /** The most requests of the server that may be without a reply. An integer from 1 to 1,000,000. @default 100 */
   readonly maxRequests?: number | undefined;
-}
-
-/** A request that is being handled. */
-export interface HandledRequest {
-  /** Aborts when the reply is of no use any more: the other end does not wait for it, or the session is over. */
-  readonly signal: AbortSignal;
 }
 
 /** A connection with requests: `connect(url, { requests: requests() })`. */
