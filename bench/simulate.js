@@ -1,5 +1,5 @@
 // @ts-check
-// Checks the arithmetic of docs/guide/scaling-out.md: measures the cost of one process with 10,000 WebSockets in a group,
+// Checks the arithmetic of docs/how-to/scaling-out.md: measures the cost of one process with 10,000 WebSockets in a group,
 // predicts the cost of ten processes with 100,000, and measures that. Two things are simulated: streams accept all
 // bytes without a socket, so the kernel's part (most of a delivery) is missing, and all "processes" are stores over one
 // MemoryBackplane. `node --expose-gc bench/simulate.js [--processes N] [--members N]`, after a build.

@@ -109,7 +109,7 @@ process.exit(isBad ? 1 : 0);
 
 /** @param {Starter} starter */
 async function tryStarter(starter) {
-  const guide = readFileSync(`docs/guide/${starter.name}.md`, "utf8");
+  const guide = readFileSync(`docs/how-to/${starter.name}.md`, "utf8");
   const { prepare, edits, start } = stepsOf(guide, starter.heading);
   const parent = join(folder, starter.name);
   const app = join(parent, "my-app");
@@ -219,7 +219,7 @@ function report() {
   const starters = [...results];
   const rows = CHECKS.map(([title], index) => [title, ...starters.map(([, { found }]) => found[index] ?? "–")]);
   const lines = [
-    ["", ...starters.map(([{ name }]) => `[${name}](../../docs/guide/${name}.md)`)],
+    ["", ...starters.map(([{ name }]) => `[${name}](../../docs/how-to/${name}.md)`)],
     ["---", ...starters.map(() => "---")],
     ["starter", ...starters.map(([{ maker }]) => maker)],
     ["versions", ...starters.map(([, { versions }]) => versions.join(", "))],

@@ -20,7 +20,7 @@ describe("the packed tarball", () => {
   const documents = [...files].filter((path) => path.endsWith(".md"));
 
   it("has the documents", () => {
-    for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md", "PROTOCOL.md", "docs/guide/getting-started.md"]) {
+    for (const name of ["README.md", "CHANGELOG.md", "SECURITY.md", "PROTOCOL.md", "docs/how-to/getting-started.md"]) {
       assert.ok(documents.includes(name), name);
     }
   });

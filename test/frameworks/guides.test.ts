@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { WebSocket } from "ws";
 import { connect } from "../../src/client/index.ts";
-import { blocks, start } from "../guide/programs.ts";
+import { blocks, start } from "../how-to/programs.ts";
 import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
 import { needsFrameworks } from "./app.ts";

@@ -1,4 +1,4 @@
-// The configurations of docs/guide/behind-a-proxy.md, in real proxies. The client calls from 127.0.0.2, so that it is
+// The configurations of docs/how-to/behind-a-proxy.md, in real proxies. The client calls from 127.0.0.2, so that it is
 // somebody else than the proxy, which calls us from 127.0.0.1.
 
 import assert from "node:assert/strict";
@@ -162,7 +162,7 @@ const WHO: Handler = ({ remoteAddress, scheme, host }) => JSON.stringify([remote
 
 /** The n-th example of that language in the guide. */
 function example(language: string, index = 0): string {
-  const guide = readFileSync("docs/guide/behind-a-proxy.md", "utf8");
+  const guide = readFileSync("docs/how-to/behind-a-proxy.md", "utf8");
   const blocks = [...guide.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(([, name]) => name === language);
   return blocks[index]![2]!;
 }

@@ -1,4 +1,4 @@
-// Tabs that share a session, in memory and virtual time: each promise of docs/guide/one-connection-for-all-tabs.md.
+// Tabs that share a session, in memory and virtual time: each promise of docs/how-to/one-connection-for-all-tabs.md.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

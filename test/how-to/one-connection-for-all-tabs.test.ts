@@ -1,4 +1,4 @@
-// The programs of docs/guide/one-connection-for-all-tabs.md run as they are printed: the server in this process, the page in two
+// The programs of docs/how-to/one-connection-for-all-tabs.md run as they are printed: the server in this process, the page in two
 // tabs of Chromium.
 
 import assert from "node:assert/strict";

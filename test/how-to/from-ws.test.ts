@@ -1,4 +1,4 @@
-// The programs of docs/guide/from-ws.md run as they are printed: only ports are put in. The program for ws and ours have the
+// The programs of docs/how-to/from-ws.md run as they are printed: only ports are put in. The program for ws and ours have the
 // same conversation with the same clients.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// The programs of docs/guide/inspector.md, run as they are printed.
+// The programs of docs/how-to/inspector.md, run as they are printed.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";

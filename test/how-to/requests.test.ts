@@ -1,4 +1,4 @@
-// The programs of docs/guide/requests.md run as they are printed: only the port and the name of the shared file are put in.
+// The programs of docs/how-to/requests.md run as they are printed: only the port and the name of the shared file are put in.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// The programs of docs/guide/streams.md and docs/guide/mcp.md run as they are printed: only ports, URLs, and what the page leaves to its
+// The programs of docs/how-to/streams.md and docs/how-to/mcp.md run as they are printed: only ports, URLs, and what the page leaves to its
 // reader are put in.
 
 import assert from "node:assert/strict";

@@ -1,4 +1,4 @@
-// The programs of docs/guide/state-and-stream.md run as they are printed, and clients that come at any moment have the right state.
+// The programs of docs/how-to/state-and-stream.md run as they are printed, and clients that come at any moment have the right state.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

@@ -1,4 +1,4 @@
-// The programs of docs/guide/language-models.md run as they are printed: only the model's URL and the port are put in.
+// The programs of docs/how-to/language-models.md run as they are printed: only the model's URL and the port are put in.
 
 import assert from "node:assert/strict";
 import { createServer, type ServerResponse } from "node:http";

@@ -1,4 +1,4 @@
-// The programs of docs/guide/expiring-identities.md do what the page says.
+// The programs of docs/how-to/expiring-identities.md do what the page says.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -110,7 +110,7 @@ describe("the guide to identities that end", () => {
 
   it("has no program that is not run here, and names its examples", () => {
     assert.equal(blocks(PAGE, "js").length, 4);
-    const text = readFileSync(`docs/guide/${PAGE}.md`, "utf8");
+    const text = readFileSync(`docs/how-to/${PAGE}.md`, "utf8");
     for (const name of ["jwt", "login-cookie"]) assert.ok(text.includes(`examples/${name}.js`));
   });
 });

@@ -9,13 +9,13 @@ import type { TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
 import { until } from "../support/wait.ts";
 
-const FOLDER = "dist/test/guide/programs";
+const FOLDER = "dist/test/how-to/programs";
 
 let count = 0;
 
 /** The blocks of a page in one language, in order. */
 export function blocks(page: string, language: string): readonly string[] {
-  const text = readFileSync(`docs/guide/${page}.md`, "utf8");
+  const text = readFileSync(`docs/how-to/${page}.md`, "utf8");
   return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"))].map(([, block]) => block!);
 }
 

@@ -1,4 +1,4 @@
-// The programs of docs/guide/who-may-connect.md do what the page says.
+// The programs of docs/how-to/who-may-connect.md do what the page says.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -96,7 +96,7 @@ describe("the guide to who may connect", () => {
     const options = /export interface CorsOptions \{([\s\S]*?)\n\}/.exec(
       readFileSync("src/request/cors.ts", "utf8"),
     )![1]!;
-    const text = readFileSync(`docs/guide/${PAGE}.md`, "utf8");
+    const text = readFileSync(`docs/how-to/${PAGE}.md`, "utf8");
     for (const [, name] of options.matchAll(/readonly (\w+)\?/g))
       assert.match(text, new RegExp(`\\| \`${name}\``), name);
   });

@@ -1,4 +1,4 @@
-// The programs of docs/guide/from-better-sse.md run as they are printed: only ports are put in. The program for better-sse and ours
+// The programs of docs/how-to/from-better-sse.md run as they are printed: only ports are put in. The program for better-sse and ours
 // serve the same page, whose EventSource is the one of Node.
 
 import assert from "node:assert/strict";

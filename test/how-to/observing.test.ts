@@ -1,4 +1,4 @@
-// The programs of docs/guide/observing.md, and the lines that it shows.
+// The programs of docs/how-to/observing.md, and the lines that it shows.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

@@ -1,4 +1,4 @@
-// The programs and configurations of docs/guide/scaling-out.md and docs/guide/stopping-and-restarting.md for several processes run
+// The programs and configurations of docs/how-to/scaling-out.md and docs/how-to/stopping-and-restarting.md for several processes run
 // as they are printed: only ports are put in. Redis, nginx and haproxy are real.
 
 import assert from "node:assert/strict";

@@ -7,9 +7,9 @@ import { describe, it } from "node:test";
 
 const FOLDER = "dist/test/testing/programs";
 
-describe("the example of docs/guide/testing.md", () => {
+describe("the example of docs/how-to/testing.md", () => {
   it("passes", () => {
-    const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync("docs/guide/testing.md", "utf8"))!;
+    const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync("docs/how-to/testing.md", "utf8"))!;
     mkdirSync(FOLDER, { recursive: true });
     try {
       writeFileSync(`${FOLDER}/chat.test.mjs`, example!);

@@ -1,4 +1,4 @@
-// The programs of docs/guide/from-socket-io.md run as they are printed: only ports, the user's token and the path of events.js are
+// The programs of docs/how-to/from-socket-io.md run as they are printed: only ports, the user's token and the path of events.js are
 // put in. Those for Socket.IO and ours have the same conversation; clients run in processes of their own.
 
 import assert from "node:assert/strict";
