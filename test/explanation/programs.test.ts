@@ -1,8 +1,8 @@
-// The programs of docs/explanation print what their pages say, and the pages name no file that does not exist (test/docs.test.ts).
+// The programs of docs/explanation print what their pages say; the pages name tests that exist.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { connect, requests } from "../../src/client/index.ts";
 import type { Server } from "../../src/index.ts";
@@ -31,6 +31,14 @@ describe("the explanations", () => {
   it("begin with what the reader will know", () => {
     for (const name of readdirSync(FOLDER))
       assert.match(readFileSync(`${FOLDER}/${name}`, "utf8"), /^# .+\n\nAfter this page you know /, name);
+  });
+
+  it("name tests that exist", () => {
+    const named = readdirSync(FOLDER).flatMap((name) => [
+      ...readFileSync(`${FOLDER}/${name}`, "utf8").matchAll(/`(test\/[\w./-]+)`/g),
+    ]);
+    assert.ok(named.length > 15);
+    for (const [, file] of named) assert.ok(existsSync(file!), file);
   });
 
   it("show one handler over three transports", (t) => {
