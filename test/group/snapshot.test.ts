@@ -262,6 +262,29 @@ describe("a member with a snapshot", () => {
     assert.deepEqual(copy.wrong, []);
   });
 
+  it("gets a new state at once in a group that never had a message, when the broker was emptied", async (t) => {
+    // Time stands still: nothing may wait for a replica that has nothing to catch up with.
+    const clock = new VirtualClock();
+    const backplane: Backplane = new MemoryBackplane(clock);
+    const { subscribe } = backplane;
+    const listeners: BackplaneListener[] = [];
+    backplane.subscribe = (group, listener) => {
+      listeners.push(listener);
+      return subscribe.call(backplane, group, listener);
+    };
+    const store = createChannelStore({ backplane, clock });
+    t.after(() => store.close());
+    const source = counting();
+    const copy = new Copy();
+    store.addToGroup("g", copy.member.channel, undefined, source.options);
+    await until(() => copy.states === 1, "it has the first state");
+    listeners[0]!.gap();
+    await until(() => copy.states === 2, "it has the second state");
+    await store.publish("g", json({ next: 1 }));
+    await until(() => copy.value === 1, "it has the message after it");
+    assert.deepEqual([copy.wrong, copy.resets], [[], 1]);
+  });
+
   it("is told with onReset, if it has one", async (t) => {
     const { store, lose } = losing(t);
     const source = counting();
