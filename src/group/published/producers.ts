@@ -61,9 +61,9 @@ export class Producers implements LeaseOwner {
     this.#count += 1;
     const stream = `${this.#prefix}.${this.#count}`;
     const result = await this.#publish(stream, group, source, options);
-    // The application itself has closed the store.
-    const isExpected = result.end === "lost" && this.#isClosed;
-    if (result.error !== undefined && !isExpected) this.#options.report(result.error, group);
+    // A stream is lost as expected if the application itself has closed the store. A source may fail with undefined.
+    const isFailure = result.end === "failed" || (result.end === "lost" && !this.#isClosed);
+    if (isFailure) this.#options.report(result.error, group);
     return result;
   }
 

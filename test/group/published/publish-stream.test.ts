@@ -318,6 +318,15 @@ for (const [kind, maker] of KINDS) {
       await store.close();
     });
 
+    it("tells onError also of a source that fails with undefined", async () => {
+      let told = 0;
+      const store = maker()({ onError: () => void (told += 1) });
+      const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(undefined) }) };
+      assert.equal((await store.publishStream("g", source as never)).end, "failed");
+      assert.equal(told, 1);
+      await store.close();
+    });
+
     it("fails with BAD_OPTION for a function that makes no source, and cancels the body of a Response", async () => {
       const store = maker()({ onError: () => {} });
       let isCancelled = false;
