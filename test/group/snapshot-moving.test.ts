@@ -217,7 +217,7 @@ describe("a member with a snapshot that moves to another process", () => {
     for (let n = 0; n < 10; n++) await writer.publish("g", String(n));
     joining!.join(after.channel, moved);
     await until(() => reads.length === 1, "the history is read");
-    // What is lost while it is read makes a second reading necessary.
+    // A loss during the reading makes a second one necessary.
     listener!.gap();
     reads[0]!.resolve();
     await until(() => reads.length === 2, "it is read again");

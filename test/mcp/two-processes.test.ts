@@ -53,7 +53,7 @@ function post(url: string, sessionId: string | undefined, message: object): Prom
   });
 }
 
-/** What another process answers to a client that comes back with the id of an event. Sessions are not checked there. */
+/** The answer of another process to a client that comes back with the id of an event. Sessions are not checked there. */
 async function replay(store: ChannelStore, sessionId: string, lastEventId: string): Promise<Response> {
   const { WebStandardStreamableHTTPServerTransport } = await mcpSdk();
   const transport = new WebStandardStreamableHTTPServerTransport({ eventStore: mcpEventStore(store, sessionId) });

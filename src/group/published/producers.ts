@@ -169,7 +169,7 @@ export class Producers implements LeaseOwner {
   /** Stops the stream of a group, in whichever process it is published. Resolves to false if there is none. */
   async stop(group: string): Promise<boolean> {
     const { clock } = this.#options;
-    // Those before it were stopped when it came.
+    // The streams before it were stopped when it came.
     const own = this.#running.get(group)?.at(-1);
     if (own !== undefined) {
       own.stop("stopped");
