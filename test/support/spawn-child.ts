@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
 export interface Child {
-  /** What it has said first. */
+  /** Its first output. */
   readonly said: string;
   kill(): Promise<void>;
 }
