@@ -14,7 +14,7 @@ export const CONFIRM_RECORDS = 8;
 export const CONFIRM_DELAY_MS = 200;
 /** Memory of the received records that are kept for tabs that come back. */
 export const LOG_BYTES = 524_288;
-/** Most tabs whose numbers are remembered, those that are gone included. */
+/** Most tabs whose numbers are remembered, those that are gone included. Beyond it tabs that are not there are forgotten. */
 export const MAX_TABS = 256;
 /** Attempts of one leader: those of the next one have higher numbers (PROTOCOL.md, `try`). */
 export const TRIES = 67_108_864;

@@ -32,8 +32,8 @@ export interface TabCarrier {
   take(entry: Entry): void;
   /** Called before the mirror adopts a state of another epoch: it is not known which records the leader has taken. */
   loseEpoch(): void;
-  /** Called when the mirror has adopted a state. */
-  adopted(): void;
+  /** Called when the mirror has adopted a state; `forgotten`: the number of forgotten tabs before. */
+  adopted(forgotten: number): void;
   /** The leader has no room. */
   stall(): void;
   /** Sends the records that were added. */
@@ -52,6 +52,8 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
   let assigned = 0;
   /** Each of the tab's records up to this number may have reached a session that is lost. */
   let maybeSent = 0;
+  /** True if the others have forgotten this tab's numbers: it is not known which of its records the server has. */
+  let isForgotten = false;
   let isStalled = false;
   let isScheduled = false;
   let isHolding = false;
@@ -60,8 +62,10 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
     const { epoch, transport } = mirror;
     if (!epoch || !transport) return;
     const isSame = session.token === epoch;
-    const isResumed = isSame && mirror.logFirst <= session.received + 1;
-    if (isSame && !isResumed) maybeSent = assigned;
+    const hasAll = isSame && mirror.logFirst <= session.received + 1;
+    const isResumed = hasAll && !isForgotten;
+    if (isSame && !isResumed) maybeSent = isForgotten ? posted : assigned;
+    isForgotten = false;
     if (session.token && !isResumed) {
       for (const kept of session.after().slice(0, Math.max(maybeSent - session.acknowledged, 0))) kept.sends = 1;
     }
@@ -70,7 +74,7 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       session: epoch,
       resumed: isResumed,
       received: isResumed ? mirror.seqs(id).acked : assigned,
-      first: isResumed ? session.received + 1 : firstOfNew(),
+      first: hasAll ? session.received + 1 : firstOfNew(),
       ...OPEN,
     };
     current = carrierOf(transport);
@@ -170,6 +174,7 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       } else if (entry.type === "acked") acknowledged();
       else if (entry.type === "open") open();
       else if (entry.type === "lost") drop();
+      else if (entry.type === "forget") return;
       else if (entry.type === "renew") {
         maybeSent = assigned;
         assigned = 0;
@@ -177,10 +182,13 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       } else owner.onRecord(current ?? carrierOf("websocket"), { ...entry, type: "close" });
     },
     loseEpoch() {
+      isForgotten = false;
       maybeSent = posted;
       drop();
     },
-    adopted() {
+    adopted(forgotten) {
+      const isKnown = mirror.knows(id);
+      isForgotten = !isKnown && (isForgotten || (posted > 0 && mirror.forgotten > forgotten));
       assigned = mirror.seqs(id).assigned;
     },
     stall() {

@@ -163,7 +163,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function join(): void {
-    post({ type: "join", epoch: mirror.epoch, received: mirror.received });
+    post({ type: "join", epoch: mirror.epoch, received: mirror.received, term: mirror.term });
   }
 
   /** Asks whether the leader lives, unless it was heard. One question and its answer are heard by all tabs. */
@@ -174,6 +174,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (isHeard || role === "gathering") {
       isHeard = false;
       misses = 0;
+      // The leader lives, and has not welcomed this tab: it may not have got the question, or be busy.
+      if (role === "joining") join();
     } else if (misses >= MAX_MISSES) {
       // A frozen page keeps its locks.
       log("tabs: the leader does not answer");
@@ -211,7 +213,22 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (note.to === id) carrier.stall();
     } else if (type === "failure") {
       if (role === "following") owner.onFailure(note.failures, note.delayMs);
-    } else leader?.read(note);
+    } else if (leader && type === "join" && note.term > mirror.term) outrank(note.term);
+    else leader?.read(note);
+  }
+
+  /**
+   * A tab has followed a leader of a later term, which this one could not know of: it began without any tab that had the state. The
+   * tab believes no earlier term, so this leader begins a later one, if it is the one that has the lock.
+   */
+  async function outrank(term: number): Promise<void> {
+    const mine = leader;
+    const others = await locks?.others();
+    if (!(await locks?.isElected()) || leader !== mine || !mine) return;
+    stepDown();
+    if (!move("joining") || !move("gathering")) return;
+    gathered = { answers: new Map(), others, term: Math.max(term, mirror.term) };
+    lead();
   }
 
   /** Another tab has the lock. */
@@ -226,7 +243,12 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function follow({ from, term }: Note & { readonly type: "lead" }): void {
-    if (term < mirror.term || role === "gathering") return;
+    if (role === "gathering") return;
+    if (term < mirror.term) {
+      // A leader that was elected without this tab, or one that leads no more. The one with the lock answers.
+      if (role === "joining") join();
+      return;
+    }
     stepDown();
     if (role !== "joining") move("joining");
     leaderId = from;
@@ -242,8 +264,9 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     leaderId = from;
     isHeard = true;
     if (state.epoch !== mirror.epoch) carrier.loseEpoch();
+    const { forgotten } = mirror;
     mirror.adopt(state);
-    carrier.adopted();
+    carrier.adopted(forgotten);
     confirm();
     if (carrier.isHolding) post({ type: "hold", isHolding: true });
     carrier.open();
@@ -286,11 +309,11 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     const mine = gathered;
     post({ type: "claim", term: mirror.term, position: mirror.position });
     cancelGather = owner.after(GATHER_MS, lead);
-    const known = (others: readonly string[]): void => {
+    const known = (others: readonly string[] = []): void => {
       mine.others = others;
       if (mine === gathered) checkGathered();
     };
-    locks!.others().then(known, () => known([]));
+    void locks!.others().then(known);
   }
 
   function checkGathered(): void {
@@ -300,6 +323,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   function lead(): void {
     cancelGather();
     if (role !== "gathering") return;
+    const { forgotten } = mirror;
     for (const state of gathered.answers.values()) {
       if (!state || !mirror.isBehind(state)) continue;
       if (state.epoch !== mirror.epoch) carrier.loseEpoch();
@@ -308,7 +332,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     mirror.term = Math.max(gathered.term, mirror.term) + 1;
     mirror.position = 0;
     mirror.transport = undefined;
-    carrier.adopted();
+    carrier.adopted(forgotten);
     leaderId = id;
     move("leading");
     leader = startLeader({
@@ -318,6 +342,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       endpoint,
       mirror,
       locks: locks!,
+      others: gathered.others ?? [],
       post,
       onEntry: carrier.take,
       onBusy: carrier.stall,
@@ -351,10 +376,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     isLeaving = true;
     if (leader && record?.type === "close") {
       // The last tab closes the session. Tabs that are frozen, or have not joined yet, go on with it.
-      locks!.others().then(
-        (others) => leave(others.length === 0 ? record : undefined),
-        () => leave(),
-      );
+      void locks!.others().then((others) => leave(others?.length === 0 ? record : undefined));
     } else leave();
     owner.onFinish();
   }

@@ -8,6 +8,7 @@ import type { ConnectionClose, Opening } from "../../../src/client/connection.ts
 import type { Connection, ConnectOptions } from "../../../src/client/index.ts";
 import { ResumableWebSocket } from "../../../src/client/index.ts";
 import { type TabStatus, tabs } from "../../../src/client/tabs/index.ts";
+import { MAX_TABS } from "../../../src/client/tabs/limits.ts";
 import {
   type Channel,
   type ChannelRequest,
@@ -81,6 +82,18 @@ async function openSome(kit: Kit, count: number, options: ConnectOptions = {}): 
     await kit.app.advance(50);
   }
   return all;
+}
+
+/** Tabs that are opened, send one message each, and are closed. */
+async function comeAndGo(own: Kit, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const { tab, connection } = own.open();
+    await own.app.advance(20);
+    connection.send("x");
+    await own.app.advance(20);
+    tab.close();
+    await own.app.advance(10);
+  }
 }
 
 const sessions = ({ openings }: Opened): string[] => openings.map(({ session }) => session);
@@ -295,6 +308,84 @@ describe("Tabs that share a session", () => {
     assert.equal(own.up.length, 6);
     assert.equal(b.connection.bufferedAmount, 0);
   });
+
+  it("go on sending, however many others have come and gone meanwhile", async (t) => {
+    const own = kit(t);
+    const [a, idle] = (await openSome(own, 2)) as [Opened, Opened];
+    idle.connection.send("idle 1");
+    await comeAndGo(own, MAX_TABS + 4);
+    own.up.length = 0;
+    idle.connection.send("idle 2");
+    await own.app.advance(2000);
+    assert.deepEqual([own.up, idle.connection.bufferedAmount], [["idle 2"], 0]);
+    a.tab.close();
+    await own.app.advance(3000);
+    idle.connection.send("idle 3");
+    await own.app.advance(2000);
+    assert.deepEqual(
+      [own.up, sessions(idle)],
+      [
+        ["idle 2", "idle 3"],
+        ["new", "resumed"],
+      ],
+    );
+  });
+
+  it("are told that the session is lost if they were away, and so many others have sent that they were forgotten", async (t) => {
+    const own = kit(t);
+    const [a, away] = (await openSome(own, 2)) as [Opened, Opened];
+    away.connection.send("before");
+    // It is on its way when the page is frozen: whether the server has it cannot be known later.
+    await own.app.advance(1);
+    away.tab.freeze();
+    await own.app.advance(100);
+    away.connection.send("meanwhile");
+    own.channels[0]!.send("1");
+    await comeAndGo(own, MAX_TABS + 4);
+    assert.equal(own.up.filter((message) => message === "before").length, 1);
+    away.tab.thaw();
+    await own.app.advance(5000);
+    away.connection.send("after");
+    own.channels[0]!.send("2");
+    await own.app.advance(5000);
+    assert.deepEqual(
+      own.up.filter((message) => message !== "x"),
+      ["before", "meanwhile", "after"],
+    );
+    assert.deepEqual([away.got, a.got], [numbers(1, 2), numbers(1, 2)]);
+    assert.deepEqual([sessions(away), away.connection.bufferedAmount], [["new", "lost"], 0]);
+  });
+
+  for (const isTold of [true, false]) {
+    it(`follow a leader that began without them, after many others had led (${isTold ? "" : "not "}told)`, async (t) => {
+      const own = kit(t);
+      let last = own.open();
+      for (let term = 1; term <= 3; term++) {
+        await own.app.advance(50);
+        const next = own.open();
+        await own.app.advance(50);
+        last.tab.close();
+        await own.app.advance(2000);
+        last = next;
+      }
+      assert.equal(last.tab.status, "leading");
+      last.tab.freeze({ isTold });
+      await own.app.advance(100);
+      const next = own.open();
+      await own.app.advance(20_000);
+      assert.equal(own.channels.length, 2);
+      last.tab.thaw({ isTold });
+      await own.app.advance(20_000);
+      last.connection.send("from the old one");
+      next.connection.send("from the new one");
+      own.channels[1]!.send("1");
+      await own.app.advance(2000);
+      assert.deepEqual([last.got, next.got], [["1"], ["1"]]);
+      assert.deepEqual([...own.up].sort(), ["from the new one", "from the old one"]);
+      assert.deepEqual([sessions(last).at(-1), last.tab.status, next.tab.status], ["lost", "following", "leading"]);
+      assert.equal(own.channels.length, 2);
+    });
+  }
 
   it("are as many sessions as there are users, URLs and params", async (t) => {
     const own = kit(t);
