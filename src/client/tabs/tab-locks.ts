@@ -34,6 +34,9 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
   let candidacy = new AbortController();
   let isReleased = false;
 
+  /** Also rejects where the browser throws. */
+  const request: TabLocks["request"] = async (...parameters) => locks.request(...parameters);
+
   function hold(
     lock: string,
     options: { readonly signal?: AbortSignal; readonly steal?: boolean },
@@ -47,7 +50,7 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
       onGranted();
       return end;
     };
-    locks.request(lock, options, held).catch((error: unknown) => {
+    request(lock, options, held).catch((error: unknown) => {
       if (isReleased || (!isGranted && options.signal?.aborted)) return;
       // A lock may be stolen before this page knows that it had it.
       if ((error as DOMException).name !== "AbortError") return events.onRefused(error);
@@ -99,7 +102,7 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
     watch(tab, fn) {
       const end = new AbortController();
       const { signal } = end;
-      locks.request(`${name}/${tab}`, { signal }, () => void (signal.aborted || fn())).catch(() => {});
+      request(`${name}/${tab}`, { signal }, () => void (signal.aborted || fn())).catch(() => {});
       return () => end.abort();
     },
     release() {

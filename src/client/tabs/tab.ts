@@ -11,7 +11,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { LINGER_MS } from "../limits.ts";
 import type { SharingOwner } from "../sharing.ts";
 import { type Leader, startLeader } from "./leader.ts";
-import { GATHER_MS, MAX_MISSES, PING_MS } from "./limits.ts";
+import { CURRENT_MS, GATHER_MS, MAX_MISSES, MISSED_TERMS, PING_MS } from "./limits.ts";
 import { Mirror } from "./mirror.ts";
 import type { Note, NoteContent, State } from "./notes.ts";
 import type { TabChannel, TabsPlatform } from "./platform.ts";
@@ -71,11 +71,16 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   let misses = 0;
   /** True if the leader has said anything since the last look. */
   let isHeard = false;
+  /** When a note of the leader that this tab follows was read last. */
+  let heardAt = Number.NEGATIVE_INFINITY;
   /** Present while the tab gathers. */
   let gathered: {
     readonly answers: Map<string, State | undefined>;
     others: readonly string[] | undefined;
+    /** The highest one that is known. */
     term: number;
+    /** The difference from the term of the next leader. */
+    readonly ahead: number;
   };
   let cancelPing = (): void => {};
   let cancelGather = (): void => {};
@@ -191,7 +196,10 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
 
   function read(note: Note): void {
     const { from, type } = note;
-    isHeard ||= from === leaderId;
+    if (from === leaderId) {
+      isHeard = true;
+      heardAt = owner.now();
+    }
     if (type === "ping") {
       if (leader || role === "gathering") post({ type: "pong", term: mirror.term });
     } else if (type === "pong") {
@@ -227,7 +235,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (!(await locks?.isElected()) || leader !== mine || !mine) return;
     stepDown();
     if (!move("joining") || !move("gathering")) return;
-    gathered = { answers: new Map(), others, term: Math.max(term, mirror.term) };
+    gathered = { answers: new Map(), others, term: Math.max(term, mirror.term), ahead: 1 };
     lead();
   }
 
@@ -263,6 +271,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (role !== "joining" || !move("following")) return;
     leaderId = from;
     isHeard = true;
+    heardAt = owner.now();
     if (state.epoch !== mirror.epoch) carrier.loseEpoch();
     const { forgotten } = mirror;
     mirror.adopt(state);
@@ -302,10 +311,11 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function gather(): void {
+    const isCurrent = role === "following" && owner.now() - heardAt < CURRENT_MS;
     if (!move("gathering")) return;
     carrier.drop();
     leaderId = undefined;
-    gathered = { answers: new Map(), others: undefined, term: mirror.term };
+    gathered = { answers: new Map(), others: undefined, term: mirror.term, ahead: isCurrent ? 1 : MISSED_TERMS };
     const mine = gathered;
     post({ type: "claim", term: mirror.term, position: mirror.position });
     cancelGather = owner.after(GATHER_MS, lead);
@@ -329,7 +339,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (state.epoch !== mirror.epoch) carrier.loseEpoch();
       mirror.adopt(state);
     }
-    mirror.term = Math.max(gathered.term, mirror.term) + 1;
+    mirror.term = Math.max(gathered.term, mirror.term) + gathered.ahead;
     mirror.position = 0;
     mirror.transport = undefined;
     carrier.adopted(forgotten);

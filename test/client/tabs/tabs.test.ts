@@ -387,6 +387,28 @@ describe("Tabs that share a session", () => {
     });
   }
 
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
+    it(`take the session up again on a ${carrier} after leaders of which they have not heard, who are gone`, async (t) => {
+      const own = kit(t);
+      const [first, second] = (await openSome(own, 2, { carriers: [carrier] })) as [Opened, Opened];
+      first.tab.freeze();
+      await own.app.advance(1000);
+      const third = own.open({ carriers: [carrier] });
+      await own.app.advance(1000);
+      second.tab.close();
+      await own.app.advance(1000);
+      assert.equal(third.tab.status, "leading");
+      third.tab.close();
+      await own.app.advance(1000);
+      first.tab.thaw();
+      await own.app.advance(5000);
+      own.channels[0]!.send("1");
+      await own.app.advance(100);
+      assert.deepEqual([first.got, sessions(first), first.closings], [["1"], ["new", "resumed"], []]);
+      assert.equal(own.channels.length, 1);
+    });
+  }
+
   it("are as many sessions as there are users, URLs and params", async (t) => {
     const own = kit(t);
     own.open({}, "ann");
