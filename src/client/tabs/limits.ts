@@ -23,5 +23,7 @@ export const CURRENT_MS = 3000;
  * attempts with lower numbers than those that it has seen.
  */
 export const MISSED_TERMS = 1000;
+/** Earlier sessions of which a tab remembers how much it has received. */
+export const MAX_SESSIONS = 8;
 /** Attempts of one leader: those of the next one have higher numbers (PROTOCOL.md, `try`). */
 export const TRIES = 67_108_864;

@@ -5,6 +5,7 @@ import type { ClientNumberedRecord, OpenRecord } from "../../codec/session-recor
 import type { Carrier, CarrierKind } from "../carrier.ts";
 import type { KeptRecord } from "../client-session.ts";
 import type { SharingOwner } from "../sharing.ts";
+import { MAX_SESSIONS } from "./limits.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Entry } from "./notes.ts";
 
@@ -54,6 +55,10 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
   let maybeSent = 0;
   /** True if the others have forgotten this tab's numbers: it is not known which of its records the server has. */
   let isForgotten = false;
+  /** The server's session whose records this tab has received, by its token, … */
+  let token: string | undefined;
+  /** … and how many it has received of those before: the tab that leads next may not know of a later session. */
+  const receivedOf = new Map<string, number>();
   let isStalled = false;
   let isScheduled = false;
   let isHolding = false;
@@ -74,18 +79,29 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       session: epoch,
       resumed: isResumed,
       received: isResumed ? mirror.seqs(id).acked : assigned,
-      first: hasAll ? session.received + 1 : firstOfNew(),
+      first: firstRecord(),
       ...OPEN,
     };
     current = carrierOf(transport);
+    keepToken();
     owner.onRecord(current, record);
     deliver();
     options.onProgress();
   }
 
-  /** A tab that was there before gets all that is still kept. A new one begins now. */
-  function firstOfNew(): number {
-    return session.token ? mirror.logFirst : mirror.received + 1;
+  /** A tab that was there before gets all that is still kept and new to it. A new one begins now. */
+  function firstRecord(): number {
+    if (!session.token) return mirror.received + 1;
+    // Another epoch may be of the same session of the server, whose records keep their numbers.
+    const received = token === mirror.token ? session.received : (receivedOf.get(mirror.token!) ?? 0);
+    return Math.max(mirror.logFirst, received + 1);
+  }
+
+  function keepToken(): void {
+    if (token === mirror.token) return;
+    if (token) receivedOf.set(token, session.received);
+    if (receivedOf.size > MAX_SESSIONS) receivedOf.delete(receivedOf.keys().next().value!);
+    token = mirror.token;
   }
 
   function drop(): void {
@@ -176,7 +192,8 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       else if (entry.type === "lost") drop();
       else if (entry.type === "forget") return;
       else if (entry.type === "renew") {
-        maybeSent = assigned;
+        // An earlier leader of which this one does not know may have taken what was posted.
+        maybeSent = Math.max(assigned, posted);
         assigned = 0;
         drop();
       } else owner.onRecord(current ?? carrierOf("websocket"), { ...entry, type: "close" });

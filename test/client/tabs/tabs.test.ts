@@ -28,6 +28,8 @@ interface Kit {
   readonly up: unknown[];
   readonly closes: string[];
   isRefusing: boolean;
+  /** The server refuses to resume a session, as it refuses a late attempt. */
+  isLate: boolean;
   open(options?: ConnectOptions, user?: string): Opened;
 }
 
@@ -48,6 +50,10 @@ function kit(t: TestContext, session: SessionOptions = {}): Kit {
   const app = testServer((request) => {
     requests.push(request);
     if (own.isRefusing) return { status: 401 };
+    if (own.isLate && request.url.includes("session=")) {
+      own.isLate = false;
+      return { status: 409 };
+    }
     return openSession(
       request,
       {
@@ -71,7 +77,7 @@ function kit(t: TestContext, session: SessionOptions = {}): Kit {
     t.after(() => connection.close());
     return opened;
   };
-  const own: Kit = { app, browser, channels, requests, up, closes, isRefusing: false, open };
+  const own: Kit = { app, browser, channels, requests, up, closes, isRefusing: false, isLate: false, open };
   return own;
 }
 
@@ -408,6 +414,70 @@ describe("Tabs that share a session", () => {
       assert.equal(own.channels.length, 1);
     });
   }
+
+  it("get no message twice from a leader that knows less of the session than they do", async (t) => {
+    const own = kit(t);
+    const [a, b, stale] = (await openSome(own, 3)) as [Opened, Opened, Opened];
+    stale.tab.freeze();
+    await own.app.advance(100);
+    b.connection.send("acknowledged");
+    await own.app.advance(2000);
+    for (const number of numbers(1, 5)) own.channels[0]!.send(number);
+    await own.app.advance(50);
+    assert.deepEqual(b.got, numbers(1, 5));
+    // The server keeps the five: they are not acknowledged yet.
+    b.tab.freeze({ isTold: false });
+    await own.app.advance(1);
+    a.tab.crash();
+    stale.tab.thaw();
+    await own.app.advance(10_000);
+    assert.deepEqual([stale.got, sessions(stale)], [numbers(1, 5), ["new", "lost"]]);
+    b.tab.thaw({ isTold: false });
+    await own.app.advance(10_000);
+    own.channels[0]!.send("6");
+    await own.app.advance(100);
+    assert.deepEqual([b.got, sessions(b)], [numbers(1, 6), ["new", "lost"]]);
+    assert.equal(own.channels.length, 1);
+  });
+
+  it("report a message that a leader may have taken of which the next one knows nothing, and do not send it again", async (t) => {
+    const own = kit(t);
+    const [a, away, stale] = (await openSome(own, 3)) as [Opened, Opened, Opened];
+    stale.tab.freeze();
+    await own.app.advance(100);
+    away.connection.send("1");
+    // The leader has the note, and this tab does not have the answer.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    away.tab.freeze();
+    await own.app.advance(2000);
+    assert.deepEqual(own.up, ["1"]);
+    a.tab.crash();
+    // The other tab joins while the next leader still believes what it knows.
+    own.app.network.delayMs = 500;
+    stale.tab.thaw();
+    await own.app.advance(100);
+    away.tab.thaw();
+    await own.app.advance(10_000);
+    away.connection.send("2");
+    await own.app.advance(2000);
+    assert.deepEqual(own.up, ["1", "2"]);
+    assert.deepEqual([sessions(away).at(-1), away.openings.at(-1)?.unacknowledged], ["lost", ["1"]]);
+  });
+
+  it("begin another session where the server has seen a later leader, and are told that theirs is lost", async (t) => {
+    const own = kit(t);
+    const [first, second] = (await openSome(own, 2, { carriers: ["sse"] })) as [Opened, Opened];
+    own.isLate = true;
+    own.app.network.cut();
+    await own.app.advance(5000);
+    own.channels[1]!.send("1");
+    first.connection.send("2");
+    await own.app.advance(1000);
+    assert.deepEqual([own.channels.length, own.up], [2, ["2"]]);
+    for (const tab of [first, second]) {
+      assert.deepEqual([tab.got, sessions(tab), tab.closings], [["1"], ["new", "lost"], []]);
+    }
+  });
 
   it("are as many sessions as there are users, URLs and params", async (t) => {
     const own = kit(t);
