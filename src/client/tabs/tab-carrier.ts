@@ -189,8 +189,11 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
         if (entry.tab === id) assigned = entry.seq;
       } else if (entry.type === "acked") acknowledged();
       else if (entry.type === "open") open();
-      else if (entry.type === "lost") drop();
-      else if (entry.type === "forget") return;
+      else if (entry.type === "lost") {
+        // The leader has taken those that have a number, and takes no others now.
+        posted = assigned;
+        drop();
+      } else if (entry.type === "forget") return;
       else if (entry.type === "renew") {
         // An earlier leader of which this one does not know may have taken what was posted.
         maybeSent = Math.max(assigned, posted);
