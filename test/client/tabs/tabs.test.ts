@@ -7,6 +7,7 @@ import { connect } from "../../../src/client/connect.ts";
 import type { ConnectionClose, Opening } from "../../../src/client/connection.ts";
 import type { Connection, ConnectOptions } from "../../../src/client/index.ts";
 import { ResumableWebSocket } from "../../../src/client/index.ts";
+import { requests } from "../../../src/client/requests.ts";
 import { type TabStatus, tabs } from "../../../src/client/tabs/index.ts";
 import { MAX_TABS } from "../../../src/client/tabs/limits.ts";
 import {
@@ -733,6 +734,16 @@ describe("tabs()", () => {
       assert.throws(() => tabs(options as never), { code: "BAD_OPTION", message: text });
     });
   }
+
+  it("has no requests: both options together are BAD_OPTION", async () => {
+    const options = { share: tabs({ user: "" }), requests: requests() };
+    assert.throws(() => connect("http://127.0.0.1/", options), {
+      code: "BAD_OPTION",
+      message: "requests are not shared",
+    });
+    // Nothing of the connection that was not made is left over.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
 
   it("is the only value of the option share", () => {
     for (const share of ["tabs", {}, () => {}]) {
