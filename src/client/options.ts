@@ -53,7 +53,7 @@ export function checkOptions(options: ConnectOptions): void {
   }
   check("backoff", backoff, BACKOFF, "backoff.");
   // Tabs would number their requests from 1, and the reply would have to find the one that has asked.
-  if (options.share && options.requests) throw badOption("requests are not shared");
+  if (options.share && options.requests) throw badOption("requests do not work with share");
 }
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>, prefix: string): void {
