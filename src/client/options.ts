@@ -52,6 +52,8 @@ export function checkOptions(options: ConnectOptions): void {
     if (!TRANSPORTS.includes(kind)) throw badOption(unknownName("there is no carrier", `${kind}`, TRANSPORTS));
   }
   check("backoff", backoff, BACKOFF, "backoff.");
+  // Tabs would number their requests from 1, and the reply would have to find the one that has asked.
+  if (options.share && options.requests) throw badOption("requests do not work with share");
 }
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>, prefix: string): void {
