@@ -67,6 +67,10 @@ export abstract class RequestHolder implements RequestsOwner {
     this.#ensure()!.answer(request);
   }
 
+  get awaitsReply(): boolean {
+    return this.#requests?.awaitsReply === true;
+  }
+
   /** True if no request handler runs. */
   protected get areRequestsIdle(): boolean {
     return this.#requests?.isIdle !== false;

@@ -62,6 +62,10 @@ export class ChannelRequests {
     });
   }
 
+  get awaitsReply(): boolean {
+    return this.#asked.size > 0;
+  }
+
   /** True if no handler runs. */
   get isIdle(): boolean {
     return this.#running.size === 0;

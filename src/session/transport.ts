@@ -195,6 +195,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   send(message: OutboundMessage): void {
     if (message.body !== null && this.session.state.isOpen) this.keep(toRecord(message));
+    if (message instanceof OutboundRequest && this.listener?.awaitsReply === true) this.#replyIsAwaited();
   }
 
   sendText(text: string): void {
@@ -392,6 +393,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   #refuseRequest(id: number): void {
     if (this.session.state.isOpen) this.keep(new OutboundRequest(encodeFailure(id, { code: "TOO_MANY_REQUESTS" })));
+  }
+
+  /** The reply may come behind messages that wait for the application: its client is let send them. */
+  #replyIsAwaited(): void {
+    this.#carrier.acknowledgeIfDue();
+    this.posts?.check();
   }
 
   /** A message or request that had arrived in another process. */
