@@ -85,8 +85,8 @@ export abstract class RequestHolder implements RequestsOwner {
     this.#requests?.end(this.endError());
   }
 
-  protected requestsLeft(): void {
-    this.#requests?.left();
+  protected requestsLeave(): void {
+    this.#requests?.leaves();
   }
 
   #ensure(): ChannelRequests | undefined {

@@ -144,6 +144,7 @@ class PostIntake {
   async #deliver(records: readonly NumberedRecord[]): Promise<PostAnswer> {
     const transport = this.#transport;
     const { from } = this.#settings;
+    transport.checkRequests(from, records);
     for (let i = 0; i < records.length; i += TURN_RECORDS) {
       if (i > 0) await new Promise(setImmediate);
       if (transport.isOver) return SESSION_OVER;
