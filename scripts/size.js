@@ -7,7 +7,7 @@ import { build } from "esbuild";
 const LIMITS = {
   connect: 11_925,
   ResumableWebSocket: 12_410,
-  "connect, requests": 13_870,
+  "connect, requests": 13_975,
   "connect, tabs": 17_600,
   StreamView: 1000,
 };
