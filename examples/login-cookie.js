@@ -62,11 +62,20 @@ const server = await serve(
       return { status: 204, headers: { "Set-Cookie": "login=; Path=/; Max-Age=0" } };
     }
     if (path === "/live" && user) {
-      const own = channels.get(user.identity) ?? new Set();
-      channels.set(user.identity, own);
-      const open = (/** @type {import("unichannel").Channel} */ channel) =>
-        own.add(channel) && channel.send("hello ann");
-      return openSession(request, { open, close: (_, channel) => own.delete(channel) }, user);
+      const { identity } = user;
+      /** @type {import("unichannel").SessionHandlers} */
+      const handlers = {
+        open(channel) {
+          channels.set(identity, (channels.get(identity) ?? new Set()).add(channel));
+          channel.send("hello ann");
+        },
+        close(_, channel) {
+          const own = channels.get(identity);
+          own?.delete(channel);
+          if (own?.size === 0) channels.delete(identity);
+        },
+      };
+      return openSession(request, handlers, user);
     }
     const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(path) ?? [];
     if (module === undefined) return { headers: { "Content-Type": "text/html; charset=utf-8" }, body: page };

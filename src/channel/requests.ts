@@ -40,6 +40,8 @@ export interface RequestsOwner {
   sendRequest(message: OutboundRequest, room: "needed" | "any"): boolean;
 }
 
+const MOVED = "the session moves to another process";
+
 /** The data of a request that the codec has refused. */
 export class UndecodedRequest extends Error {}
 
@@ -62,6 +64,10 @@ export class ChannelRequests {
     });
   }
 
+  get awaitsReply(): boolean {
+    return this.#asked.size > 0;
+  }
+
   /** True if no handler runs. */
   get isIdle(): boolean {
     return this.#running.size === 0;
@@ -70,7 +76,8 @@ export class ChannelRequests {
   /** `options` are checked. Throws what `Channel.request` rejects with. */
   ask(data: Message, options: RequestOptions): Promise<Message> {
     if (options.signal?.aborted === true) throw options.signal.reason;
-    const { maxAsked } = this.#support;
+    const { maxAsked, isLeaving } = this.#support;
+    if (isLeaving) throw lostByMove();
     if (maxAsked === 0) throw new ChannelError("REQUESTS_UNSUPPORTED", "the client takes none");
     if (this.#asked.size >= maxAsked) throw new ChannelError("TOO_MANY_REQUESTS", `${maxAsked} wait`);
     const id = this.#support.nextId();
@@ -116,9 +123,9 @@ export class ChannelRequests {
     for (const request of this.#running) request.cancel(reason);
   }
 
-  /** The session goes on in another process, where nobody waits for these replies. `left`: the requests that `takeRunning` has returned. */
-  left(): void {
-    this.#asked.fail("REQUEST_LOST", "the session has moved to another process");
+  /** The session is about to go on in another process, where nobody waits for these replies. Those who wait here must not hold it up. */
+  leaves(): void {
+    this.#asked.fail("REQUEST_LOST", MOVED);
   }
 
   #finish(request: IncomingRequest, encode: () => string): void {
@@ -150,6 +157,10 @@ export class ChannelRequests {
     const failure: RequestFailure = { code: error.code, reason, data };
     return encodeRequest("error", id, toJson(failure)!);
   }
+}
+
+function lostByMove(): ChannelError {
+  return new ChannelError("REQUEST_LOST", MOVED);
 }
 
 /** The data of a request or reply: text or bytes; empty for undefined. Throws BAD_DATA for a stream, and for data that `send` refuses. */

@@ -35,7 +35,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     "an Environment",
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
-  requests: ["an object"],
+  requests: ["what requests() returns", (value) => can(value, "Session")],
   share: ["what tabs() returns", (value) => can(value, "select")],
   backoff: ["an object"],
   // `endpointOf` checks their contents.
