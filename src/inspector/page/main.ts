@@ -7,7 +7,7 @@ import { showChannels, startChannels } from "./channels.ts";
 import { byId, setAttribute, setText } from "./dom.ts";
 import { showGroup, showGroups, startGroups } from "./groups.ts";
 import { Overview, showUptime } from "./overview.ts";
-import { readAddress, state } from "./state.ts";
+import { channelAddress, groupAddress, readAddress, state } from "./state.ts";
 import { startTheme } from "./theme.ts";
 import type { Done, Hello, Sample, Update, View } from "./wire.ts";
 
@@ -53,16 +53,25 @@ function show(): void {
 }
 
 function navigate(): void {
-  const before = state.channel ?? state.group?.group;
+  const before = openedAddress();
+  const rowBefore = document.querySelector<HTMLElement>("section:not([hidden]) .list a[aria-current]");
   readAddress(location.hash);
   show();
-  if (state.channel !== null && state.channel !== before) showChannel(state.channel, undefined, 0);
-  if (state.group !== null && state.group.group !== before) showGroup(state.group, undefined, 0);
-  const opened = state.channel ?? state.group?.group;
+  const opened = openedAddress();
+  if (state.channel !== null && opened !== before) showChannel(state.channel, undefined, 0);
+  if (state.group !== null && opened !== before) showGroup(state.group, undefined, 0);
   // A panel that covers the list, and whoever uses a keyboard, begin at its title.
   if (opened !== undefined && opened !== before)
     byId(state.channel === null ? "group-title" : "channel-title").focus({ preventScroll: true });
+  // The panel was closed: the keyboard goes on at the row that opened it.
+  if (opened === undefined && before !== undefined) rowBefore?.focus({ preventScroll: true });
   send();
+}
+
+/** The address of the channel or group that is shown in full; undefined if none is. */
+function openedAddress(): string | undefined {
+  if (state.channel !== null) return channelAddress(state.channel);
+  return state.group === null ? undefined : groupAddress(state.group);
 }
 
 function greet(hello: Hello): void {
@@ -91,7 +100,7 @@ function update(message: Update): void {
   // An answer to an earlier message may have another one.
   if (state.channel !== null && (channel === null || channel?.id === state.channel))
     showChannel(state.channel, channel, now);
-  if (state.group !== null && (group === null || group?.group === state.group.group))
+  if (state.group !== null && (group === null || (group !== undefined && groupAddress(group) === openedAddress())))
     showGroup(state.group, group, now);
 }
 
@@ -125,7 +134,6 @@ byId("reload").addEventListener("click", () => location.reload());
 byId("pause").addEventListener("click", () => {
   isPaused = !isPaused;
   const button = byId("pause");
-  setAttribute(button, "aria-pressed", String(isPaused));
   setText(button, isPaused ? "Go on" : "Pause");
   showState();
   send();
