@@ -52,14 +52,17 @@ export async function refusalOf(
 
 /**
  * True for a request of a page of another origin, which has the visitor's cookies. Stricter than `allowedOrigins`: pages that may
- * use the application must not read who else does. A link on another page may lead to the inspector.
+ * use the application must not read who else does. A link on another page may lead to the inspector. The browser's own word that
+ * it is the same origin counts first: behind a proxy that does not pass on `Host` no page has the origin of the host.
  */
 export function isForeignPage(request: ChannelRequest): boolean {
   const { headers } = request;
+  const site = headers.get("sec-fetch-site") ?? "";
+  if (site === "same-origin") return false;
   const origin = headers.get("origin");
   if (origin !== null) return !isSameHost(origin, request);
   const isNavigation = headers.get("sec-fetch-mode") === "navigate";
-  return !isNavigation && /^(?:cross|same)-site$/.test(headers.get("sec-fetch-site") ?? "");
+  return !isNavigation && /^(?:cross|same)-site$/.test(site);
 }
 
 export function refusal(status: number, text: string): Response {

@@ -37,6 +37,8 @@ import { Viewers } from "./viewers.ts";
 
 /** Open pages of one inspector. */
 export const MAX_VIEWERS = 20;
+const FOREIGN =
+  "a page of another origin may not look at this inspector; if it is its own page, a proxy in front does not pass on Host";
 const TOO_MANY = `${MAX_VIEWERS} pages of this inspector are open`;
 
 /** A page without a network stays for 15 s. The limits that the server has for its own clients would end it. */
@@ -152,7 +154,7 @@ class ServerInspector {
     if (request.isRefused) return refusal(403, "refused");
     if (this.#isClosed) return refusal(503, "the inspector was closed");
     const { method, path } = request;
-    if (isForeignPage(request)) return refusal(403, "a page of another origin may not look at this inspector");
+    if (isForeignPage(request)) return refusal(403, FOREIGN);
     const name = path.slice(path.lastIndexOf("/") + 1);
     const refused = await this.#refusal(request, "view");
     if (refused !== undefined) return refused;

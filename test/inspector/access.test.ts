@@ -212,6 +212,8 @@ describe("an inspector with authorize", () => {
     const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
     assert.equal((await app.fetch("/inspect/", { headers: link })).status, 200, "a link on another page");
     assert.equal((await app.fetch("/inspect/", { headers: { origin: app.url } })).status, 200, "its own origin");
+    const rewritten = { origin: "https://public.example", "sec-fetch-site": "same-origin" };
+    assert.equal((await app.fetch("/inspect/", { headers: rewritten })).status, 200, "a proxy in front changes Host");
     const named = { host: "a.example:80", origin: "http://a.example" };
     assert.equal((await app.fetch("/inspect/", { headers: named })).status, 200, "a default port that Host names");
   });

@@ -120,15 +120,18 @@ function showState(): void {
   setText(live.lastElementChild!, STATE_NAMES[is]);
 }
 
-connection.onClose(({ code, reason }) => {
+connection.onClose(({ code, reason, by }) => {
   const end = byId("ended");
   end.hidden = false;
-  const why =
-    code === 4401
-      ? "You may not look at this inspector any more."
-      : `The server has ended the connection: ${reason || code}.`;
-  setText(end.firstElementChild!, why);
+  setText(end.firstElementChild!, whyEnded(code, `${reason || code}, by the ${by}`));
 });
+
+function whyEnded(code: number, reason: string): string {
+  if (code === 4401) return "You may not look at this inspector any more.";
+  if (code === 1008)
+    return `You may not look at this inspector (${reason}), or a proxy in front of it does not pass on the Host of requests.`;
+  return `The connection has ended: ${reason}.`;
+}
 
 byId("reload").addEventListener("click", () => location.reload());
 byId("pause").addEventListener("click", () => {
