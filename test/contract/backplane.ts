@@ -558,19 +558,58 @@ export function backplaneContract(
       assert.equal((await all(a)).size, 0);
       const names = [...NAMES, ...numbers(1200).map((n) => `record ${n}`)];
       await Promise.all(names.map((name, i) => a.swapRecord(name, undefined, bytes(`v${i}`))));
-      const changing = (async () => {
-        for (let i = 0; i < 100; i++) {
+      await whileChanging(
+        async () => {
           await a.swapRecord("changing", undefined, bytes("x"));
           await a.swapRecord("changing", bytes("x"), undefined);
-        }
-      })();
-      const found = await all(b);
-      await changing;
-      for (const [i, name] of names.entries())
-        assert.equal(found.get(name), `v${i}`, JSON.stringify(name).slice(0, 40));
+        },
+        async () => {
+          const found = await all(b);
+          for (const [i, name] of names.entries())
+            assert.equal(found.get(name), `v${i}`, JSON.stringify(name).slice(0, 40));
+        },
+      );
       const binary = Uint8Array.from({ length: 256 }, (_, i) => i);
       assert.equal(await a.swapRecord("binary", undefined, binary), true);
       assert.deepEqual([...(await b.readRecord("binary"))!], [...binary]);
+    });
+
+    it("lists all members, also while others enter and leave", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      const keys = numbers(500).map(String);
+      await Promise.all(keys.map((key) => a!.enter("g", { key, payload: bytes(`v${key}`) })));
+      await whileChanging(
+        async () => {
+          await a!.enter("g", { key: "changing", payload: bytes("x") });
+          await a!.leave("g", "changing");
+        },
+        async () => {
+          const found = new Map((await b!.present("g")).map((member) => [member.key, textOf(member)]));
+          for (const key of keys) assert.equal(found.get(key), `v${key}`);
+        },
+      );
+      assert.equal((await b!.present("g")).length, keys.length);
+    });
+
+    it("reads the last value of every key, also while others are replaced and dropped", async (t) => {
+      const [, a, b] = await cluster(t, 2);
+      if (!hasLatest(a!) || !hasLatest(b!)) return t.skip("it keeps no last values");
+      const keys = numbers(200).map(String);
+      const of = { ttlMs: 60_000, isRemoved: false };
+      for (const key of keys) await a.publishLatest("g", bytes(`v${key}`), KEEP, { ...of, key, maxKeys: 1000 });
+      let n = 0;
+      await whileChanging(
+        async () => {
+          // A group that is full drops its oldest values.
+          n += 1;
+          await a.publishLatest("full", bytes("x"), KEEP, { ...of, key: String(n), maxKeys: 5 });
+          await a.publishLatest("g", bytes("x"), KEEP, { ...of, key: "changing", maxKeys: 1000 });
+        },
+        async () => {
+          const found = (await b.latest("g")).map(textOf);
+          for (const key of keys) assert.ok(found.includes(`v${key}`), key);
+        },
+      );
     });
 
     it("takes any text for a member's key", async (t) => {
@@ -668,6 +707,20 @@ function bytes(text: string): Uint8Array {
 
 function textOf({ payload }: { readonly payload: Uint8Array }): string {
   return new TextDecoder().decode(payload);
+}
+
+/** Calls `read` ten times, one after the other, and `change` again and again meanwhile. */
+async function whileChanging(change: () => Promise<void>, read: () => Promise<void>): Promise<void> {
+  let isOver = false;
+  const changing = (async () => {
+    while (!isOver) await change();
+  })();
+  try {
+    for (let i = 0; i < 10; i++) await read();
+  } finally {
+    isOver = true;
+    await changing;
+  }
 }
 
 async function until(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {

@@ -17,11 +17,11 @@ import { BROKER_OPTIONS, type BrokerOptions, toBrokerSettings } from "../options
 import type { NatsConnection } from "./api.ts";
 import { checkConnection, STREAM_OPTIONS } from "./checks.ts";
 import { NatsLink } from "./connection.ts";
-import type { ReadMessage } from "./consumer.ts";
+import type { StoredMessage } from "./find-message.ts";
 import { NatsLatest } from "./latest.ts";
 import { sequenceOf, toNatsId, unwrap, wrap } from "./message.ts";
 import { NatsPresence } from "./presence.ts";
-import { readAll } from "./read.ts";
+import { readSequences } from "./read.ts";
 import { NatsReader } from "./reader.ts";
 import { NatsRecords } from "./records.ts";
 import { NatsStreams } from "./streams.ts";
@@ -107,8 +107,7 @@ class NatsBackplane extends BrokerBackplane {
         if (sequence !== undefined) {
           const { messages, first } = await this.#read(group, sequence);
           // Reads from `since` itself on: while the stream has that message, it has all later ones.
-          if (messages[0]?.position.sequence === sequence)
-            return { entries: toEntries(messages.slice(1)), reset: false };
+          if (messages[0]?.sequence === sequence) return { entries: toEntries(messages.slice(1)), reset: false };
           // The id is older than all messages that are kept.
           if (first > sequence) return { entries: toEntries(messages), reset: true };
         }
@@ -146,15 +145,15 @@ class NatsBackplane extends BrokerBackplane {
   }
 
   /** Reads the kept messages of a group from a sequence on, and the first sequence that is kept (Infinity: none). */
-  async #read(group: string, from: number): Promise<{ readonly messages: ReadMessage[]; readonly first: number }> {
+  async #read(group: string, from: number): Promise<{ readonly messages: StoredMessage[]; readonly first: number }> {
     const subject = this.#subject(group);
     const last = await this.#streams.find({ lastOf: subject });
     if (last === undefined) return { messages: [], first: Number.POSITIVE_INFINITY };
-    const found = await readAll(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
+    const found = await readSequences(this.#link, { stream: this.#streams.name, subject, from, until: last.sequence });
     // A message that the stream still has was in it all the time. Messages that were removed meanwhile may have followed others
     // that were removed before they were read.
     const first = (await this.#streams.find({ firstOf: subject }))?.sequence ?? Number.POSITIVE_INFINITY;
-    return { messages: found.filter(({ position }) => position.sequence >= first), first };
+    return { messages: found.filter(({ sequence }) => sequence >= first), first };
   }
 
   #resume(): void {
@@ -169,11 +168,11 @@ class NatsBackplane extends BrokerBackplane {
 }
 
 /** Leaves out messages that no backplane wrote. */
-function toEntries(messages: readonly ReadMessage[]): BackplaneEntry[] {
+function toEntries(messages: readonly StoredMessage[]): BackplaneEntry[] {
   const entries: BackplaneEntry[] = [];
-  for (const { message, position } of messages) {
-    const payload = unwrap(message.data);
-    if (payload !== undefined) entries.push({ id: toNatsId(position.sequence), payload });
+  for (const { data, sequence } of messages) {
+    const payload = unwrap(data);
+    if (payload !== undefined) entries.push({ id: toNatsId(sequence), payload });
   }
   return entries;
 }

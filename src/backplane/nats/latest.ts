@@ -4,11 +4,13 @@
 import type { BackplaneEntry, BackplaneKey } from "../backplane.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsLink } from "./connection.ts";
+import { deleteMessages } from "./delete-messages.ts";
 import { findMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
 import { NS_PER_MS, sequenceOf, toNatsId } from "./message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
-import { readAll } from "./read.ts";
+import { readLast } from "./read.ts";
+import { subjectsOf } from "./stream-subjects.ts";
 import { nameToken } from "./subjects.ts";
 
 /** Writers of one key at once that get in each other's way so many times have to publish again. */
@@ -20,7 +22,9 @@ const MAX_AGE_MS = 1e12;
 
 /** The value of a key; without a payload: it was removed. */
 interface Stored {
-  readonly subject: string;
+  /** Sequence of the message with the value. */
+  readonly sequence: number;
+  /** Id of the entry that was published with it. */
   readonly id: number;
   readonly payload: Uint8Array | undefined;
 }
@@ -84,28 +88,23 @@ export class NatsLatest {
 
   async #find(subject: string): Promise<{ readonly last: number; readonly stored: Stored | undefined }> {
     const found = await findMessage(this.#link, this.#stream, { last_by_subj: subject });
-    return found === undefined
-      ? { last: 0, stored: undefined }
-      : { last: found.sequence, stored: decode(subject, found.data) };
+    return found === undefined ? { last: 0, stored: undefined } : { last: found.sequence, stored: decode(found) };
   }
 
   async #read(group: string): Promise<readonly Stored[]> {
-    const found = await readAll(this.#link, { stream: this.#stream, subject: `${this.#prefix(group)}*` });
-    return found.flatMap(({ message }) => decode(message.subject, message.data) ?? []);
+    const found = await readLast(this.#link, this.#stream, `${this.#prefix(group)}*`);
+    return found.flatMap((message) => decode(message) ?? []);
   }
 
   /** Removes the keys with the oldest values of a group that has too many. */
   async #limit(group: string, maxKeys: number): Promise<void> {
-    const filter = `${this.#prefix(group)}*`;
-    const { state } = await this.#link.api<{
-      readonly state: { readonly num_subjects?: number; readonly subjects?: object };
-    }>(`STREAM.INFO.${this.#stream}`, { subjects_filter: filter });
-    if (Object.keys(state.subjects ?? {}).length <= maxKeys) return;
+    const subjects = await subjectsOf(this.#link, this.#stream, `${this.#prefix(group)}*`);
+    if (subjects.length <= maxKeys) return;
     const values = (await this.#read(group)).toSorted((a, b) => a.id - b.id);
     const kept = Math.floor(maxKeys - maxKeys / DROPPED_PART);
-    for (const { subject } of values.slice(0, Math.max(0, values.length - kept))) {
-      await this.#link.api(`STREAM.PURGE.${this.#stream}`, { filter: subject });
-    }
+    // A value that was replaced meanwhile stays: it is a newer one.
+    const dropped = values.slice(0, Math.max(0, values.length - kept));
+    await deleteMessages(this.#link, this.#stream, dropped);
   }
 
   get #stream(): string {
@@ -121,10 +120,10 @@ export class NatsLatest {
 const PRESENT = Uint8Array.of(1);
 
 /** Returns undefined for a message that no backplane wrote. */
-function decode(subject: string, data: Uint8Array): Stored | undefined {
+function decode({ sequence, data }: { readonly sequence: number; readonly data: Uint8Array }): Stored | undefined {
   if (data.length < 4) return undefined;
   const { key, payload } = decodeNamed(data);
   const id = sequenceOf(key);
   if (id === undefined) return undefined;
-  return { subject, id, payload: payload.length === 0 ? undefined : payload.subarray(1) };
+  return { sequence, id, payload: payload.length === 0 ? undefined : payload.subarray(1) };
 }

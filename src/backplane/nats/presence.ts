@@ -4,9 +4,12 @@
 import type { BackplaneMember } from "../backplane.ts";
 import { BrokerPresence, type PresenceOptions } from "../broker-presence.ts";
 import type { NatsLink } from "./connection.ts";
+import { deleteLast, deleteMatching, deleteMessages } from "./delete-messages.ts";
+import type { StoredMessage } from "./find-message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
-import { readAll } from "./read.ts";
-import type { NatsStreams, StreamInfo } from "./streams.ts";
+import { readLast } from "./read.ts";
+import { subjectsOf } from "./stream-subjects.ts";
+import type { NatsStreams } from "./streams.ts";
 import { nameToken } from "./subjects.ts";
 
 export class NatsPresence extends BrokerPresence {
@@ -32,23 +35,21 @@ export class NatsPresence extends BrokerPresence {
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
     const { name } = this.#streams;
-    const subject = `${name}.m.${nameToken(group)}.*.*`;
-    const [messages, alive] = await this.#streams.using(() =>
+    const [messages, subjects] = await this.#streams.using(() =>
       Promise.all([
-        readAll(this.#link, { stream: `${name}-members`, subject }),
-        this.#link.api<StreamInfo>(`STREAM.INFO.${name}-alive`, { subjects_filter: `${name}.a.>` }),
+        readLast(this.#link, this.#stream, `${name}.m.${nameToken(group)}.*.*`),
+        subjectsOf(this.#link, `${name}-alive`, `${name}.a.>`),
       ]),
     );
-    const members: BackplaneMember[] = [];
-    const dead = new Set<string>();
-    for (const { message } of messages) {
-      const { subject, data } = message;
-      const process = subject.split(".").at(-2)!;
-      if (alive.state.subjects?.[`${name}.a.${process}`] === undefined) dead.add(process);
-      else members.push(decodeNamed(data));
+    const alive = new Set(subjects);
+    const [members, dead]: [BackplaneMember[], StoredMessage[]] = [[], []];
+    for (const message of messages) {
+      const process = message.subject.split(".").at(-2)!;
+      if (alive.has(`${name}.a.${process}`)) members.push(decodeNamed(message.data));
+      else dead.push(message);
     }
     // A process that was only slow writes its members again when it comes back.
-    for (const process of dead) this.#purge(`${name}.m.${nameToken(group)}.${process}.*`).catch(() => {});
+    deleteMessages(this.#link, this.#stream, dead).catch(() => {});
     return members;
   }
 
@@ -73,12 +74,12 @@ export class NatsPresence extends BrokerPresence {
     const groups = [...this.own].map(([group, members]) =>
       released.has(group)
         ? Promise.allSettled([...members.keys()].map((key) => this.remove(group, key, processId)))
-        : this.#purge(`${name}.m.${nameToken(group)}.${processId}.*`),
+        : this.#streams.using(() =>
+            deleteMatching(this.#link, this.#stream, `${name}.m.${nameToken(group)}.${processId}.*`),
+          ),
     );
     const alive =
-      this.released.length > 0
-        ? this.#live()
-        : this.#link.api(`STREAM.PURGE.${name}-alive`, { filter: `${name}.a.${processId}` });
+      this.released.length > 0 ? this.#live() : deleteLast(this.#link, `${name}-alive`, `${name}.a.${processId}`);
     await Promise.allSettled([...groups, alive]);
   }
 
@@ -87,7 +88,7 @@ export class NatsPresence extends BrokerPresence {
   }
 
   protected remove(group: string, key: string, process: string): Promise<void> {
-    return this.#purge(this.#subject(group, key, process));
+    return this.#streams.using(() => deleteLast(this.#link, this.#stream, this.#subject(group, key, process)));
   }
 
   protected async renew(): Promise<void> {
@@ -114,8 +115,8 @@ export class NatsPresence extends BrokerPresence {
     this.#aliveAt = now;
   }
 
-  async #purge(filter: string): Promise<void> {
-    await this.#streams.using(() => this.#link.api(`STREAM.PURGE.${this.#streams.name}-members`, { filter }));
+  get #stream(): string {
+    return `${this.#streams.name}-members`;
   }
 
   #subject(group: string, key: string, process: string = this.options.processId): string {

@@ -1,58 +1,108 @@
-// Reads the messages of a stream once, through a consumer that exists only for that. If a message is lost on the way, the
-// reading begins again.
+// Reads messages of a stream once, through a consumer that exists only for that. If a message is lost on the way, the reading begins
+// again. It ends, however fast others write meanwhile.
 
 import { unavailable } from "../unavailable.ts";
 import type { NatsLink } from "./connection.ts";
-import { NatsConsumer, type ReadMessage } from "./consumer.ts";
-
-export interface NatsReading {
-  readonly stream: string;
-  readonly subject: string;
-  /** First sequence to read. Without it: the last message of each subject. */
-  readonly from?: number;
-  /** Messages behind this sequence may be left out. */
-  readonly until?: number;
-}
+import { type ConsumerStart, NatsConsumer } from "./consumer.ts";
+import { findMessage, type StoredMessage } from "./find-message.ts";
+import { subjectsOf } from "./stream-subjects.ts";
 
 /** Number of readings that are begun when the connection is lost each time. */
 const MAX_ATTEMPTS = 5;
+/** Messages that are asked for one by one, at once. */
+const AT_ONCE = 64;
 
-/** Resolves to all messages, in order and complete. Rejects with BACKPLANE_UNAVAILABLE, or with the API's error. */
-export async function readAll(link: NatsLink, reading: NatsReading): Promise<readonly ReadMessage[]> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const found = await readOnce(link, reading);
-    if (found !== undefined) return found;
+export interface SequencesRead {
+  readonly stream: string;
+  readonly subject: string;
+  /** First sequence to read. */
+  readonly from: number;
+  /** The last message of the subject when the reading began: those behind it may be left out. */
+  readonly until: number;
+}
+
+/** Resolves to the messages of a subject, in order and complete. Rejects with BACKPLANE_UNAVAILABLE, or with the API's error. */
+export async function readSequences(link: NatsLink, wanted: SequencesRead): Promise<readonly StoredMessage[]> {
+  const { stream, subject, until } = wanted;
+  const messages: StoredMessage[] = [];
+  let from = Math.max(1, wanted.from);
+  for (let failures = 0; failures < MAX_ATTEMPTS; ) {
+    const start = { deliver_policy: "by_start_sequence", opt_start_seq: from, filter_subject: subject } as const;
+    const found = await readOnce(link, stream, start, until);
+    if (found === undefined || found.length === 0) failures += 1;
+    for (const message of found ?? []) messages.push(message);
+    const next = Math.max(from, (found?.at(-1)?.sequence ?? 0) + 1);
+    if (next > until) return messages;
+    // A consumer counts too few while others write and remove: only the stream knows that nothing follows.
+    const missed = await findMessage(link, stream, { seq: next, next_by_subj: subject });
+    if (missed === undefined || missed.sequence > until) return messages;
+    from = missed.sequence;
   }
-  throw unavailable("the connection was lost each time that the history was read");
+  throw incomplete();
+}
+
+/**
+ * Resolves to the last message of each subject that matches `subject`, in any order. One that is written or removed meanwhile may be
+ * told or not. Rejects as `readSequences` does.
+ */
+export async function readLast(link: NatsLink, stream: string, subject: string): Promise<readonly StoredMessage[]> {
+  const start = { deliver_policy: "last_per_subject", filter_subject: subject } as const;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const [found, subjects] = await Promise.all([
+      readOnce(link, stream, start, Number.POSITIVE_INFINITY),
+      subjectsOf(link, stream, subject),
+    ]);
+    if (found === undefined) continue;
+    const last = new Map(found.map((message) => [message.subject, message]));
+    // A message that was replaced before it was delivered has moved behind those that were read; and a consumer counts too few while
+    // others write and remove.
+    const missed = subjects.filter((name) => !last.has(name));
+    for (let i = 0; i < missed.length; i += AT_ONCE) {
+      const asked = missed.slice(i, i + AT_ONCE).map((name) => findMessage(link, stream, { last_by_subj: name }));
+      for (const message of await Promise.all(asked)) if (message !== undefined) last.set(message.subject, message);
+    }
+    return [...last.values()];
+  }
+  throw incomplete();
+}
+
+function incomplete(): Error {
+  return unavailable("the messages of a stream did not come whole, each time that they were read");
 }
 
 /** Resolves to undefined if messages were lost on the way. */
 async function readOnce(
   link: NatsLink,
-  { stream, subject, from, until = Number.POSITIVE_INFINITY }: NatsReading,
-): Promise<readonly ReadMessage[] | undefined> {
+  stream: string,
+  start: ConsumerStart,
+  until: number,
+): Promise<readonly StoredMessage[] | undefined> {
   const consumer = new NatsConsumer(link, link.timeoutMs);
   const stopWaiting = link.whenClosed(() => consumer.end(unavailable("closed")));
   try {
-    const found: ReadMessage[] = [];
-    let pending = await consumer.begin(stream, {
-      filter_subject: subject,
-      ...(from === undefined
-        ? { deliver_policy: "last_per_subject" }
-        : { deliver_policy: "by_start_sequence", opt_start_seq: Math.max(1, from) }),
-    });
-    while (pending > 0) {
+    const messages: StoredMessage[] = [];
+    const total = await consumer.begin(stream, start);
+    let pending = total;
+    // Messages that are written from now on come behind those that were there: so many deliveries have reached all of these.
+    while (pending > 0 && messages.length < total) {
       const next = consumer.take();
       if (next !== undefined) {
-        found.push(next);
-        pending = next.position.sequence >= until ? 0 : next.position.pending;
+        const { message, position } = next;
+        messages.push({
+          sequence: position.sequence,
+          subject: message.subject,
+          atMs: position.atMs,
+          data: Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength),
+        });
+        pending = position.pending;
+        if (position.sequence >= until) break;
       } else if (consumer.failure !== undefined) throw consumer.failure;
       else if (consumer.isOver) return undefined;
       // Messages were removed before it could deliver them.
-      else if (consumer.hasIdled(1)) pending = 0;
+      else if (consumer.hasIdled(1)) break;
       else await consumer.arrival();
     }
-    return found;
+    return messages;
   } finally {
     stopWaiting();
     consumer.end();

@@ -4,20 +4,13 @@
 import { areEqual } from "../../base/bytes.ts";
 import type { BackplaneRecords } from "../backplane.ts";
 import type { BrokerRecords } from "../broker-backplane.ts";
-import { unavailable } from "../unavailable.ts";
 import type { NatsLink } from "./connection.ts";
-import { NatsConsumer } from "./consumer.ts";
+import { deleteMessage } from "./delete-messages.ts";
 import { findMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
+import { readLast } from "./read.ts";
 import { nameToken } from "./subjects.ts";
-
-/** Records of one answer. */
-const LISTED = 500;
-/** Signs of life without a message after which there is none. */
-const SILENT_BEATS = 3;
-/** Number of consumers of which the server sends nothing, though something should follow, before that is an error. */
-const MAX_LISTINGS = 4;
 
 interface StoredRecord {
   /** 0 if the subject has no message. */
@@ -58,58 +51,21 @@ export class NatsRecords implements BrokerRecords {
       const data = next === undefined ? new Uint8Array() : encodeNamed({ key: name, payload: next });
       const written = await this.#values.write(subject, data, sequence);
       if (written === undefined) return false;
-      // Removes the message without data, and keeps a later one.
-      if (next === undefined) {
-        const filter = { filter: subject, seq: written + 1 };
-        await this.#link.api(`STREAM.PURGE.${this.#stream}`, filter).catch(() => {});
-      }
+      // Without the message, which has no data, the record is as deleted as with it.
+      if (next === undefined) await deleteMessage(this.#link, this.#stream, written).catch(() => {});
       return true;
     });
   }
 
-  list(from = "1"): Promise<BackplaneRecords> {
-    return this.#values.using(async () => {
-      for (let attempt = 1; attempt <= MAX_LISTINGS; attempt++) {
-        const answer = await this.#listFrom(from);
-        if (answer !== "nothing came") return answer;
-      }
-      throw unavailable("the server does not deliver the records that it has");
+  /** All in one answer: one that is changed while several are read would move from one to the next. */
+  async list(): Promise<BackplaneRecords> {
+    const found = await this.#values.using(() => readLast(this.#link, this.#stream, `${this.#name}.r.>`));
+    const records = found.flatMap(({ data }) => {
+      if (data.length === 0) return [];
+      const { key, payload } = decodeNamed(data);
+      return [{ name: key, value: payload }];
     });
-  }
-
-  /** `nothing came`: the server has said that messages follow, and has sent none. They were removed, or it is slow. */
-  async #listFrom(from: string): Promise<BackplaneRecords | "nothing came"> {
-    const consumer = new NatsConsumer(this.#link, this.#link.timeoutMs);
-    const stopWaiting = this.#link.whenClosed(() => consumer.end(unavailable("closed")));
-    try {
-      const records: { readonly name: string; readonly value: Uint8Array }[] = [];
-      let pending = await consumer.begin(this.#stream, {
-        ...{ filter_subject: `${this.#name}.r.>`, deliver_policy: "by_start_sequence" },
-        opt_start_seq: Number(from),
-      });
-      // Only a new consumer knows that nothing follows: where records are removed meanwhile, the server counts too few (2.9.10).
-      let next: string | undefined;
-      while (pending > 0 && records.length < LISTED) {
-        const found = consumer.take();
-        if (found === undefined) {
-          if (consumer.isOver) throw consumer.failure ?? unavailable("the connection was lost while records were read");
-          // The next answer begins where this one ends.
-          if (next !== undefined && consumer.hasIdled(1)) break;
-          if (consumer.hasIdled(SILENT_BEATS)) return "nothing came";
-          await consumer.arrival();
-          continue;
-        }
-        pending = found.position.pending;
-        next = String(found.position.sequence + 1);
-        if (found.message.data.length === 0) continue;
-        const { key, payload } = decodeNamed(found.message.data);
-        records.push({ name: key, value: payload });
-      }
-      return { records, next };
-    } finally {
-      stopWaiting();
-      consumer.end();
-    }
+    return { records, next: undefined };
   }
 
   get #stream(): string {

@@ -3,8 +3,8 @@
 // secret of the service, for ever.
 
 import { unavailable } from "../unavailable.ts";
-import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
+import { deleteMessage } from "./delete-messages.ts";
 import { findMessage, type StoredMessage } from "./find-message.ts";
 import { NatsLastValues, type StreamInfo } from "./last-values.ts";
 import { NS_PER_MS } from "./message.ts";
@@ -76,14 +76,8 @@ export class NatsSessionStream {
   }
 
   /** Deletes the message with a sequence. Resolves to false if it was not there. */
-  async delete(sequence: number): Promise<boolean> {
-    try {
-      await this.#link.api(`STREAM.MSG.DELETE.${this.#sessionStream}`, { seq: sequence, no_erase: true });
-      return true;
-    } catch (error) {
-      if (isApiError(error, DELETE_FAILED, NO_MESSAGE_FOUND)) return false;
-      throw error;
-    }
+  delete(sequence: number): Promise<boolean> {
+    return deleteMessage(this.#link, this.#sessionStream, sequence);
   }
 
   /** Returns the time of the server in milliseconds. */

@@ -1,0 +1,46 @@
+// Removes messages of a stream by their sequences. A purge with a filter would move consumers of the same stream that are at work,
+// so that they leave messages out that are still there (server 2.9.10: 7 of 60 lists of 1,250 messages were not whole).
+
+import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
+import type { NatsLink } from "./connection.ts";
+import { findMessage } from "./find-message.ts";
+import { readLast } from "./read.ts";
+
+/** Requests under way at once where many messages are removed. */
+const AT_ONCE = 64;
+
+/** Removes the message with a sequence. Resolves to false if it was not there. */
+export async function deleteMessage(link: NatsLink, stream: string, sequence: number): Promise<boolean> {
+  try {
+    await link.api(`STREAM.MSG.DELETE.${stream}`, { seq: sequence, no_erase: true });
+    return true;
+  } catch (error) {
+    if (isApiError(error, DELETE_FAILED, NO_MESSAGE_FOUND)) return false;
+    throw error;
+  }
+}
+
+/** Removes messages; those that are not there any more are no error. */
+export async function deleteMessages(
+  link: NatsLink,
+  stream: string,
+  messages: readonly { readonly sequence: number }[],
+): Promise<void> {
+  for (let i = 0; i < messages.length; i += AT_ONCE) {
+    const some = messages.slice(i, i + AT_ONCE);
+    await Promise.all(some.map(({ sequence }) => deleteMessage(link, stream, sequence)));
+  }
+}
+
+/** Removes the last message of a subject, also where it is replaced meanwhile. */
+export async function deleteLast(link: NatsLink, stream: string, subject: string): Promise<void> {
+  for (;;) {
+    const found = await findMessage(link, stream, { last_by_subj: subject });
+    if (found === undefined || (await deleteMessage(link, stream, found.sequence))) return;
+  }
+}
+
+/** Removes the last message of each subject that matches. */
+export async function deleteMatching(link: NatsLink, stream: string, subject: string): Promise<void> {
+  await deleteMessages(link, stream, await readLast(link, stream, subject));
+}
