@@ -245,6 +245,12 @@ describe("The inspector's page", { skip }, () => {
       }
       assert.deepEqual(await page.evaluate(weakColors), [], scheme);
     }
+    await page.getByRole("link", { name: "Channels", exact: true }).click();
+    await page.locator("#channel-list a").nth(30).click();
+    await page.waitForSelector("#timeline li");
+    assert.equal(await page.evaluate(() => scrollY), 0, "the panel begins at its top");
+    await page.getByRole("button", { name: "Close the panel" }).first().click();
+    await page.waitForFunction(() => scrollY > 300 && document.activeElement?.classList.contains("row"));
     await page.getByRole("button", { name: "Use light colors" }).click();
     await page.waitForSelector('html[data-theme="light"]');
     await page.reload();

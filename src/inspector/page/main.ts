@@ -54,17 +54,21 @@ function show(): void {
 
 function navigate(): void {
   const before = openedAddress();
+  const tabBefore = state.tab;
   const rowBefore = document.querySelector<HTMLElement>("section:not([hidden]) .list a[aria-current]");
   readAddress(location.hash);
   show();
   const opened = openedAddress();
   if (state.channel !== null && opened !== before) showChannel(state.channel, undefined, 0);
   if (state.group !== null && opened !== before) showGroup(state.group, undefined, 0);
+  // On a phone the panel takes the place of the list.
+  const isInPlace = opened !== undefined && opened !== before && matchMedia("(max-width: 60rem)").matches;
+  if (state.tab !== tabBefore || isInPlace) scrollTo(0, 0);
   // A panel that covers the list, and whoever uses a keyboard, begin at its title.
   if (opened !== undefined && opened !== before)
     byId(state.channel === null ? "group-title" : "channel-title").focus({ preventScroll: true });
   // The panel was closed: the keyboard goes on at the row that opened it.
-  if (opened === undefined && before !== undefined) rowBefore?.focus({ preventScroll: true });
+  if (opened === undefined && before !== undefined) rowBefore?.focus();
   send();
 }
 
