@@ -1,4 +1,5 @@
-// A reporter for node:test: one line for each file, failures in full, and at the end the totals and why tests were skipped.
+// A reporter for node:test: one line for each file, failures in full, and at the end their names, why tests were skipped, and the
+// totals.
 // The very last line is `N passed, N failed, N skipped`.
 import { relative } from "node:path";
 import { inspect } from "node:util";
@@ -9,6 +10,8 @@ const CAPABILITY = /^needs \w+/;
 export default async function* report(source) {
   const totals = { passed: 0, failed: 0, skipped: 0 };
   const reasons = new Map();
+  /** Names of failed tests, with their files. */
+  const failures = [];
   let notApplicable = 0;
   let current;
   const finish = () => (current === undefined ? "" : `${lineOf(current)}\n`);
@@ -24,7 +27,8 @@ export default async function* report(source) {
     if (data.details.type === "suite" && data.details.error?.failureType === "subtestsFailed") continue;
     const isSkipped = data.skip !== undefined && data.skip !== false;
     if (isSkipped) {
-      const reason = typeof data.skip === "string" && data.skip !== "" ? data.skip : "no reason given";
+      const reason =
+        typeof data.skip === "string" && data.skip !== "" ? data.skip : `no reason given by "${data.name}"`;
       if (CAPABILITY.test(reason) && /contract/.test(data.file ?? "")) {
         notApplicable += 1;
         continue;
@@ -36,7 +40,9 @@ export default async function* report(source) {
     const outcome = isSkipped ? "skipped" : type === "test:fail" && !isTodo ? "failed" : "passed";
     totals[outcome] += 1;
     current[outcome] += 1;
-    if (outcome === "failed") yield `\nfailed: ${data.name}\n${textOf(data.details.error)}\n\n`;
+    if (outcome !== "failed") continue;
+    failures.push(`${nameOf(data.file)}: ${data.name}`);
+    yield `\nfailed: ${data.name}\n${textOf(data.details.error)}\n\n`;
   }
   yield finish();
   yield "\n";
@@ -44,13 +50,17 @@ export default async function* report(source) {
     yield `not applicable (capability): ${notApplicable}; CONTRIBUTING.md explains each capability of a transport\n`;
   }
   for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1])) yield `skipped: ${count}: ${reason}\n`;
+  for (const failure of failures) yield `failed: ${failure}\n`;
   yield `${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`;
 }
 
 function lineOf({ file, passed, failed, skipped, ms }) {
-  const name = file === undefined ? "(no file)" : relative(process.cwd(), file);
   const rest = `${failed > 0 ? `, ${failed} failed` : ""}${skipped > 0 ? `, ${skipped} skipped` : ""}`;
-  return `${failed > 0 ? "FAILED" : "ok"} ${name}: ${passed} passed${rest} (${(ms / 1000).toFixed(1)} s)`;
+  return `${failed > 0 ? "FAILED" : "ok"} ${nameOf(file)}: ${passed} passed${rest} (${(ms / 1000).toFixed(1)} s)`;
+}
+
+function nameOf(file) {
+  return file === undefined ? "(no file)" : relative(process.cwd(), file);
 }
 
 function textOf(error) {

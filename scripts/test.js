@@ -1,10 +1,12 @@
 // Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
 //   --long            also those that take minutes each; `npm run test:long` runs these alone
 //   --concurrency=N   so many files at a time; 4 by default, as most wait for timeouts and brokers half of their time
-// Node 20's own runner takes files, not patterns, so the listing is done here.
-import { spawnSync } from "node:child_process";
+// Node 20's own runner takes files, not patterns, and sorts them by name, so the listing is done here.
+// Needs `node --enable-source-maps`, which the process of each file gets as well.
 import { readdirSync } from "node:fs";
+import { run } from "node:test";
 import { installExamples } from "./lib/install-examples.js";
+import report from "./reporter.js";
 
 /**
  * Faults in services of several processes with real brokers, and browsers other than Chromium. A path among the arguments runs one of
@@ -17,7 +19,7 @@ const LONG = [
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith("--"));
-const concurrency = args.find((arg) => arg.startsWith("--concurrency="))?.slice("--concurrency=".length) ?? "4";
+const concurrency = Number(args.find((arg) => arg.startsWith("--concurrency="))?.slice("--concurrency=".length) ?? 4);
 const files = readdirSync("dist/test", { recursive: true })
   .map((name) => `dist/test/${name}`)
   .filter((name) => name.endsWith(".test.js"))
@@ -32,21 +34,32 @@ if (files.length === 0) {
 }
 if (files.some((name) => /\/frameworks\/|uws/.test(name))) installExamples("frameworks");
 if (files.some((name) => name.includes("mcp"))) installExamples("mcp");
-const reporter = process.env["TEST_REPORTER"] ?? "./scripts/reporter.js";
-const run = spawnSync(
-  process.execPath,
-  [
-    "--enable-source-maps",
-    "--test",
-    `--test-concurrency=${concurrency}`,
-    // A file that hangs fails instead of all of them: the slowest takes a minute, those that are run by their name half an hour.
-    `--test-timeout=${files.some(isLong) ? 3_600_000 : 600_000}`,
-    `--test-reporter=${reporter}`,
-    ...files,
-  ],
-  { stdio: "inherit" },
-);
-process.exit(run.status ?? 1);
+run({
+  files: inTurns(files),
+  concurrency,
+  // A file that hangs fails instead of all of them: the slowest takes a minute, those that are run by their name half an hour.
+  timeout: files.some(isLong) ? 3_600_000 : 600_000,
+})
+  .on("test:fail", ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
+  })
+  .compose(report)
+  .pipe(process.stdout);
+
+/**
+ * Takes a file of each folder in turn. Those of one folder need the same thing, processors or timeouts: in the order of their names,
+ * four Chromiums at once slow one another down, and nothing is busy while four brokers expire their sessions.
+ * @param {string[]} names
+ */
+function inTurns(names) {
+  /** @type {Map<string, string[]>} */
+  const folders = new Map();
+  for (const name of names) {
+    const folder = name.split("/")[2] ?? "";
+    folders.set(folder, [...(folders.get(folder) ?? []), name]);
+  }
+  return names.flatMap((_, i) => [...folders.values()].flatMap((inFolder) => inFolder[i] ?? []));
+}
 
 /** A folder does not bring its long files with it. @param {string} name @param {string} part */
 function matches(name, part) {

@@ -149,7 +149,7 @@ export function sessionConformance(
         const socket = await SocketClient.open(t, endpoint);
         const open = await socket.opened();
         socket.ws.send(message);
-        assert.equal((await socket.ws.closed()).code, 1002);
+        assert.equal((await socket.closed()).code, 1002);
         assert.equal(opened(await poll(t, endpoint, back(open, 0))).resumed, false);
       });
     }
@@ -163,7 +163,7 @@ export function sessionConformance(
       for (const message of ["x", "f0", "a99", "mlate"]) one.ws.send(message);
       two.send(text("a"));
       assert.deepEqual(await next(two), text("a"));
-      assert.equal((await one.ws.closed()).code, 4409);
+      assert.equal((await one.closed()).code, 4409);
       two.send(text("b"));
       assert.deepEqual(await next(two), text("b"));
     });
@@ -278,7 +278,7 @@ export function sessionConformance(
       const open = await one.opened();
       const two = await SocketClient.open(t, endpoint, back(open, 0));
       assert.equal((await two.opened()).resumed, true);
-      assert.deepEqual(await one.ws.closed(), { code: 4409, reason: "replaced" });
+      assert.deepEqual(await one.closed(), { code: 4409, reason: "replaced" });
     });
 
     it("§15: ends the carrier before: a stream and a parked poll with their end", async (t) => {
@@ -348,7 +348,7 @@ export function sessionConformance(
       const open = await socket.opened();
       socket.send(close(1000, "bye"));
       assert.deepEqual(await next(socket, true), ack(1));
-      assert.equal((await socket.ws.closed()).code, 1000);
+      assert.equal((await socket.closed()).code, 1000);
       assert.equal(opened(await poll(t, endpoint, back(open, 0))).resumed, false);
     });
 
@@ -404,7 +404,7 @@ export function sessionConformance(
       const socket = await SocketClient.open(t, await start(t));
       await socket.opened();
       socket.send({ type: "from", number: 2 }, text("b"));
-      assert.equal((await socket.ws.closed()).code, 1002);
+      assert.equal((await socket.closed()).code, 1002);
     });
 
     for (const kind of ALL) {
@@ -624,7 +624,7 @@ export function sessionConformance(
         const socket = await SocketClient.open(t, endpoint, lost);
         await socket.opened();
         socket.ws.send(since);
-        assert.equal((await socket.ws.closed()).code, 1002);
+        assert.equal((await socket.closed()).code, 1002);
         const { session } = opened(await poll(t, endpoint, lost));
         const body = `event: since\ndata: ${since.slice(1)}\n\n`;
         assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
@@ -636,7 +636,7 @@ export function sessionConformance(
       const socket = await SocketClient.open(t, endpoint, { cursors: 0 });
       await socket.opened();
       socket.ws.send('g{"group":"g","id":"1"}');
-      assert.equal((await socket.ws.closed()).code, 1002);
+      assert.equal((await socket.closed()).code, 1002);
       const { session } = opened(await poll(t, endpoint));
       const body = 'event: group\ndata: {"group":"g","id":"1"}\n\n';
       assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
@@ -692,7 +692,7 @@ export function sessionConformance(
           socket.ws.send(`r${content}`);
           if (i + 1 < contents.length) assert.equal((await next(socket))?.type, "request");
         }
-        assert.equal((await socket.ws.closed()).code, 1002, contents.join());
+        assert.equal((await socket.closed()).code, 1002, contents.join());
       }
       const { session } = opened(await poll(t, endpoint, { requests: 1 }));
       const body = "event: request\ndata: ask 1 json\ndata: x\n\n";

@@ -48,7 +48,7 @@ describe("a request with a lower try than the one that resumed the session", () 
     assert.equal((await again).status, 409);
     const repeated = await SocketClient.open(t, site.endpoint, { ...back(open, 0), try: 3 });
     await repeated.opened();
-    assert.equal((await socket.ws.closed()).code, 1000);
+    assert.equal((await socket.closed()).code, 1000);
     site.channel.send("still here");
     assert.deepEqual(await repeated.record(), text("still here"));
     assert.equal(site.channels.length, 1);

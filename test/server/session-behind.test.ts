@@ -198,7 +198,7 @@ describe("a session whose receiver is slow", () => {
       const record = await socket.record();
       if (record.type === "ack" && record.received === MANY.length + 1) break;
     }
-    assert.equal((await socket.ws.closed()).code, 1000);
+    assert.equal((await socket.closed()).code, 1000);
     gate.resolve();
     await site.called("close client 1000 normal");
     assert.equal(site.received.length, MANY.length);

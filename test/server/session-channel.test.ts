@@ -253,7 +253,7 @@ describe("the end of a session", () => {
     assert.deepEqual(await socket.record(), close(4000, "done"));
     assert.deepEqual(site.calls, ["open"]);
     socket.send(ack(2));
-    assert.deepEqual(await socket.ws.closed(), { code: 1000, reason: "" });
+    assert.deepEqual(await socket.closed(), { code: 1000, reason: "" });
     await site.called("close server 4000 application");
   });
 
@@ -280,7 +280,7 @@ describe("the end of a session", () => {
       const socket = await SocketClient.open(t, site.endpoint);
       const open = await socket.opened();
       socket.ws.close(code);
-      await socket.ws.closed();
+      await socket.closed();
       assert.equal(opened(await poll(t, site.endpoint, { ...back(open, 0), park: 0 })).resumed, true);
     }
   });
@@ -298,12 +298,12 @@ describe("the end of a session", () => {
     const big = await SocketClient.open(t, site.endpoint);
     const open = await big.opened();
     big.send(text("x".repeat(101)));
-    assert.equal((await big.ws.closed()).code, 1009);
+    assert.equal((await big.closed()).code, 1009);
     await site.called("close server 1009 message-too-big");
     const broken = await SocketClient.open(t, site.endpoint);
     await broken.opened();
     broken.ws.raw.write(Uint8Array.of(0xff, 0xff));
-    assert.equal((await broken.ws.closed()).code, 1002);
+    assert.equal((await broken.closed()).code, 1002);
     await site.called("close server 1002 protocol-error");
     assert.equal(opened(await poll(t, site.endpoint, back(open, 0))).resumed, false);
   });

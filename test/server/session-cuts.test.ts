@@ -174,7 +174,7 @@ describe("a carrier that is replaced in the middle of a long message", () => {
       socket.ws.raw.write(bytes.subarray(200_000));
       socket.send(text("of the past"));
       assert.deepEqual((await post(t, site.endpoint, open.session, 2, text(BIG), text("c"))).records, [ack(3)]);
-      assert.equal((await socket.ws.closed()).code, 4409);
+      assert.equal((await socket.closed()).code, 4409);
       assert.deepEqual(received(site), ["a", "bb", "c"]);
     });
 

@@ -26,7 +26,7 @@ describe("a session whose client does not keep up", () => {
     for (let i = 0; i < 64; i++) assert.equal(site.channel.send(""), true);
     for (let i = 0; i < 64; i++) assert.deepEqual(await socket.record(), text(""));
     assert.equal(site.channel.send(""), false);
-    assert.deepEqual(await socket.ws.closed(), { code: 4408, reason: "overflow" });
+    assert.deepEqual(await socket.closed(), { code: 4408, reason: "overflow" });
     site.site.takeReports();
   });
 
@@ -156,7 +156,7 @@ describe("a session's messages", () => {
       await until(() => site.calls.some((call) => call.startsWith("receive")), "it came");
       site.calls.length = 0;
       socket.send(exceeds);
-      assert.equal((await socket.ws.closed()).code, 1009);
+      assert.equal((await socket.closed()).code, 1009);
       assert.ok(!site.calls.some((call) => call.startsWith("receive")));
     }
   });

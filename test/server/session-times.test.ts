@@ -280,7 +280,7 @@ describe("a server that stops", () => {
       assert.ok(record.retryMs >= 0 && record.retryMs <= 5000);
       retries.push(record.retryMs);
       socket.send(ack(2));
-      await socket.ws.closed();
+      await socket.closed();
       socket.ws.close(1000);
     }
     await stopped;

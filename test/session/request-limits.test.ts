@@ -30,7 +30,7 @@ describe("a request", () => {
       socket.ws.send(`r${right}`);
       assert.deepEqual(await socket.record(), { type: "request", data: "reply 1\ndone" });
       socket.ws.send(`r${wrong.replace("1", "2")}`);
-      assert.equal((await socket.ws.closed()).code, 1009);
+      assert.equal((await socket.closed()).code, 1009);
       const { session } = opened(await poll(t, endpoint, { requests: 1 }));
       assert.equal((await post(t, endpoint, session, 1, { type: "request", data: wrong })).status, 413);
       assert.equal((await post(t, endpoint, session, 1, { type: "request", data: right })).status, 200);

@@ -169,6 +169,11 @@ export class SocketClient {
     return asOpen(await this.record());
   }
 
+  /** The code and the reason of the close frame, before which acknowledgements and heartbeats may come. */
+  closed(): Promise<{ code: number; reason: string }> {
+    return this.ws.closed((text) => ["ack", "heartbeat"].includes(decodeRecordMessage(text).type));
+  }
+
   send(...records: readonly SessionRecord[]): void {
     for (const record of records) this.ws.send(encodeRecordMessage(record));
   }

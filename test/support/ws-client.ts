@@ -125,11 +125,15 @@ export class WsClient {
     return payload.toString();
   }
 
-  /** The next frame, which must be a close frame: its code (none: 1005) and reason. */
-  async closed(): Promise<{ code: number; reason: string }> {
-    const found = await this.frame();
-    assert.equal(found.opcode, OPCODE.CLOSE, `a close frame, not ${JSON.stringify(found.payload.toString())}`);
-    return closePayload(found);
+  /** The next frame, which must be a close frame: its code (none: 1005) and reason. `mayPrecede`: text frames that are left out before. */
+  async closed(mayPrecede: (text: string) => boolean = () => false): Promise<{ code: number; reason: string }> {
+    for (;;) {
+      const found = await this.frame();
+      const text = found.payload.toString();
+      if (found.opcode === OPCODE.TEXT && mayPrecede(text)) continue;
+      assert.equal(found.opcode, OPCODE.CLOSE, `a close frame, not ${JSON.stringify(text)}`);
+      return closePayload(found);
+    }
   }
 
   /** Waits for the end of the TCP connection, and that nothing comes before it. */

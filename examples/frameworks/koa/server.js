@@ -11,6 +11,11 @@ const app = new Koa();
 const server = createServer();
 const attached = attach(server, { upgrades: "/live" });
 
+// Koa prints every error of a connection if nobody listens. A client that vanishes is none of the application's.
+app.on("error", (error) => {
+  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") console.error(error);
+});
+
 app.use(async (ctx, next) => {
   ctx.set("X-Framework", "koa");
   await next();

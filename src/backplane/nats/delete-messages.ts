@@ -4,7 +4,6 @@
 import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
 import { findMessage } from "./find-message.ts";
-import { readLast } from "./read.ts";
 
 /** Requests under way at once where many messages are removed. */
 const AT_ONCE = 64;
@@ -38,9 +37,4 @@ export async function deleteLast(link: NatsLink, stream: string, subject: string
     const found = await findMessage(link, stream, { last_by_subj: subject });
     if (found === undefined || (await deleteMessage(link, stream, found.sequence))) return;
   }
-}
-
-/** Removes the last message of each subject that matches. */
-export async function deleteMatching(link: NatsLink, stream: string, subject: string): Promise<void> {
-  await deleteMessages(link, stream, await readLast(link, stream, subject));
 }

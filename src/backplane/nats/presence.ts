@@ -4,7 +4,7 @@
 import type { BackplaneMember } from "../backplane.ts";
 import { BrokerPresence, type PresenceOptions } from "../broker-presence.ts";
 import type { NatsLink } from "./connection.ts";
-import { deleteLast, deleteMatching, deleteMessages } from "./delete-messages.ts";
+import { deleteLast, deleteMessages } from "./delete-messages.ts";
 import type { StoredMessage } from "./find-message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { readLast } from "./read.ts";
@@ -20,6 +20,8 @@ export class NatsPresence extends BrokerPresence {
   #aliveAt: number | undefined;
   /** True if the last announcement failed: the next renewal announces everything. */
   #mustAnnounce = false;
+  /** True while members of processes that have died are removed. */
+  #isRemoving = false;
 
   constructor(link: NatsLink, streams: NatsStreams, options: PresenceOptions) {
     super(link, options);
@@ -48,8 +50,7 @@ export class NatsPresence extends BrokerPresence {
       if (alive.has(`${name}.a.${process}`)) members.push(decodeNamed(message.data));
       else dead.push(message);
     }
-    // A process that was only slow writes its members again when it comes back.
-    deleteMessages(this.#link, this.#stream, dead).catch(() => {});
+    if (dead.length > 0) this.#removeDead(dead);
     return members;
   }
 
@@ -70,17 +71,17 @@ export class NatsPresence extends BrokerPresence {
     if (this.#aliveAt === undefined) return;
     const { name } = this.#streams;
     const { processId } = this.options;
-    const released = new Set(this.released.slice().map(({ group }) => group));
-    const groups = [...this.own].map(([group, members]) =>
-      released.has(group)
-        ? Promise.allSettled([...members.keys()].map((key) => this.remove(group, key, processId)))
-        : this.#streams.using(() =>
-            deleteMatching(this.#link, this.#stream, `${name}.m.${nameToken(group)}.${processId}.*`),
-          ),
-    );
     const alive =
       this.released.length > 0 ? this.#live() : deleteLast(this.#link, `${name}-alive`, `${name}.a.${processId}`);
-    await Promise.allSettled([...groups, alive]);
+    await Promise.allSettled([alive, this.#streams.using(() => this.#removeOwn())]);
+  }
+
+  /** Members that were released go on in another process. */
+  async #removeOwn(): Promise<void> {
+    const released = new Set(this.released.slice().map(({ group, key }) => this.#subject(group, key)));
+    const own = await readLast(this.#link, this.#stream, `${this.#streams.name}.m.*.${this.options.processId}.*`);
+    const left = own.filter(({ subject }) => !released.has(subject));
+    await deleteMessages(this.#link, this.#stream, left);
   }
 
   protected async write(group: string, member: BackplaneMember): Promise<void> {
@@ -113,6 +114,18 @@ export class NatsPresence extends BrokerPresence {
     const now = this.options.clock.now();
     await this.#streams.publisher.publish(`${this.#streams.name}.a.${this.options.processId}`, new Uint8Array());
     this.#aliveAt = now;
+  }
+
+  /** A process that was only slow writes its members again when it comes back. */
+  #removeDead(members: readonly StoredMessage[]): void {
+    // Another listing finds those again that it leaves.
+    if (this.#isRemoving) return;
+    this.#isRemoving = true;
+    void deleteMessages(this.#link, this.#stream, members)
+      .catch(() => {})
+      .finally(() => {
+        this.#isRemoving = false;
+      });
   }
 
   get #stream(): string {
