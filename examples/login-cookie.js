@@ -9,8 +9,8 @@ import { openSession, serve } from "unichannel";
 const LIFE_S = Number(process.env["LIFE_S"] ?? 30);
 const key = randomBytes(32);
 const library = new URL("../", import.meta.resolve("unichannel/client"));
-/** The channels of each user, so that a logout ends them. @type {Map<string, Set<import("unichannel").Channel>>} */
-const channels = new Map();
+/** The channels of all users, so that a logout ends those of one. @type {Set<import("unichannel").Channel>} */
+const channels = new Set();
 
 /** @param {string} user */
 async function cookieFor(user) {
@@ -58,22 +58,18 @@ const server = await serve(
       return { status: 401, body: "log in first\n" };
     if (path === "/renew" && user) return { status: 204, headers: { "Set-Cookie": await cookieFor(user.identity) } };
     if (path === "/logout" && user) {
-      for (const channel of channels.get(user.identity) ?? []) channel.expiresAt = Date.now();
+      for (const channel of channels) if (channel.attachment === user.identity) channel.expiresAt = Date.now();
       return { status: 204, headers: { "Set-Cookie": "login=; Path=/; Max-Age=0" } };
     }
     if (path === "/live" && user) {
-      const { identity } = user;
       /** @type {import("unichannel").SessionHandlers} */
       const handlers = {
         open(channel) {
-          channels.set(identity, (channels.get(identity) ?? new Set()).add(channel));
+          channel.attachment = user.identity;
+          channels.add(channel);
           channel.send("hello ann");
         },
-        close(_, channel) {
-          const own = channels.get(identity);
-          own?.delete(channel);
-          if (own?.size === 0) channels.delete(identity);
-        },
+        close: (_, channel) => void channels.delete(channel),
       };
       return openSession(request, handlers, user);
     }
