@@ -29,6 +29,15 @@ async function userOf(request) {
   return payload && { identity: String(payload.sub), expiresAt: Number(payload.exp) * 1000 };
 }
 
+/** @type {import("unichannel").SessionHandlers} */
+const handlers = {
+  open(channel) {
+    channels.add(channel);
+    channel.send("hello ann");
+  },
+  close: (_, channel) => void channels.delete(channel),
+};
+
 const page = `<!doctype html><meta charset="utf-8"><title>login</title><button>log out</button><pre></pre>
 <script type="module">
   import { connect } from "/unichannel/client/index.js";
@@ -61,18 +70,7 @@ const server = await serve(
       for (const channel of channels) if (channel.attachment === user.identity) channel.expiresAt = Date.now();
       return { status: 204, headers: { "Set-Cookie": "login=; Path=/; Max-Age=0" } };
     }
-    if (path === "/live" && user) {
-      /** @type {import("unichannel").SessionHandlers} */
-      const handlers = {
-        open(channel) {
-          channel.attachment = user.identity;
-          channels.add(channel);
-          channel.send("hello ann");
-        },
-        close: (_, channel) => void channels.delete(channel),
-      };
-      return openSession(request, handlers, user);
-    }
+    if (path === "/live" && user) return openSession(request, handlers, { ...user, attachment: user.identity });
     const [, module] = /^\/unichannel\/([\w/-]+\.js)$/.exec(path) ?? [];
     if (module === undefined) return { headers: { "Content-Type": "text/html; charset=utf-8" }, body: page };
     return { headers: { "Content-Type": "text/javascript" }, body: await readFile(new URL(module, library)) };
