@@ -5,8 +5,7 @@ import { readFile } from "node:fs/promises";
 import { EncryptJWT, jwtDecrypt } from "jose";
 import { openSession, serve } from "unichannel";
 
-/** Short, so that you can watch. An hour is usual. */
-const LIFE_S = Number(process.env["LIFE_S"] ?? 30);
+const LIFE_S = Number(process.env["LIFE_S"] ?? 30); // short, so that you can watch: an hour is usual
 const key = randomBytes(32);
 const library = new URL("../", import.meta.resolve("unichannel/client"));
 /** The channels of all users, so that a logout ends those of one. @type {Set<import("unichannel").Channel>} */
@@ -41,9 +40,9 @@ const handlers = {
 const page = `<!doctype html><meta charset="utf-8"><title>login</title><button>log out</button><pre></pre>
 <script type="module">
   import { connect } from "/unichannel/client/index.js";
-  const say = (text) => document.querySelector("pre").append(new Date().toLocaleTimeString() + " " + text + "\\n");
   let renewAt = 0;
   const post = (path) => fetch(path, { method: "POST" });
+  const say = (text) => document.querySelector("pre").append(new Date().toLocaleTimeString() + " " + text + "\\n");
   // Asked before each request. It adds no parameter: the browser sends the cookie, and here it gets a new one.
   async function params() {
     if (Date.now() >= renewAt && (await post("/renew")).ok) renewAt = Date.now() + ${750 * LIFE_S};
@@ -77,6 +76,5 @@ const server = await serve(
   },
   { host: "127.0.0.1", port: Number(process.env["PORT"] ?? 9090) },
 );
-
 console.log(`Open ${server.url}. A login: curl -i -X POST ${server.url}/login`);
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => server.stop().then(() => process.exit()));
