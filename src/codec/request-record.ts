@@ -24,7 +24,7 @@ export interface RequestFailure {
   readonly data?: unknown;
 }
 
-const VERBS: readonly string[] = ["ask", "reply", "error", "cancel"] satisfies readonly RequestVerb[];
+const VERBS: readonly RequestVerb[] = ["ask", "reply", "error", "cancel"];
 
 /** Most characters of a first line: a verb, a number and a coding, with spaces between them. */
 export const MAX_REQUEST_HEAD = 40;
@@ -43,14 +43,19 @@ export function encodeRequest(verb: RequestVerb, id: number, data: string | Uint
 /** Throws BAD_RECORD. */
 export function decodeRequest(content: string): RequestContent {
   const end = content.indexOf("\n");
-  const [verb = "", number = "", coding, ...more] = (end < 0 ? content : content.slice(0, end)).split(" ");
+  const head = end < 0 ? content : content.slice(0, end);
+  // `split` would make an array and three texts of each: a fifth of the time that a request took in all.
+  const space = head.indexOf(" ");
+  const codingAt = head.indexOf(" ", space + 1);
+  const verb = VERBS.find((one) => one.length === space && head.startsWith(one)) ?? fail("form");
   // Requests are counted from 1.
-  const id = parseCount(number) || fail("number");
+  const id = parseCount(head.slice(space + 1, codingAt < 0 ? undefined : codingAt)) || fail("number");
   const isCancel = verb === "cancel";
-  if (!VERBS.includes(verb) || more.length > 0 || isCancel !== end < 0) return fail("form");
+  if (isCancel !== end < 0 || (isCancel && codingAt >= 0)) return fail("form");
+  const coding = codingAt < 0 ? undefined : head.slice(codingAt + 1);
   const data = isCancel ? "" : decodeData(coding, content.slice(end + 1));
   if (verb === "error") decodeFailure(data);
-  return { verb: verb as RequestVerb, id, data };
+  return { verb, id, data };
 }
 
 export function encodeFailure(id: number, failure: RequestFailure): string {
