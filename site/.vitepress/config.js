@@ -33,6 +33,8 @@ export default defineConfig({
   vite: {
     publicDir: new URL("../public", import.meta.url).pathname,
     server: { host: "127.0.0.1" },
+    // Pages of the inspector, the demo and the examples are in the same folder, and no part of the site.
+    optimizeDeps: { entries: [] },
     build: { chunkSizeWarningLimit: 2000 },
   },
   markdown: { config: links, languageAlias: { haproxy: "nginx" }, anchor: { slugify } },

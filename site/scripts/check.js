@@ -32,6 +32,25 @@ export function faultsOf(pages, isFile) {
   );
 }
 
+/**
+ * A line for each type of the hand-written list (test/doc-comments.test.ts keeps it complete) that the generated page of its entry does
+ * not name.
+ * @param {Map<string, string>} pages
+ * @param {string} list docs/reference/types.md
+ */
+export function missingExports(pages, list) {
+  return list
+    .split("\n## `")
+    .slice(1)
+    .flatMap((section) => {
+      const entry = section.slice(0, section.indexOf("`"));
+      const html = pages.get(`/reference/api/${entry}/`) ?? "";
+      return [...section.matchAll(/^\| `(\w+)` \|/gm)].flatMap(([, name]) =>
+        html.includes(`>${name}<`) ? [] : [`${entry}: nothing generated for ${name}`],
+      );
+    });
+}
+
 /** @param {string} html */
 function idsOf(html) {
   return new Set([...html.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
@@ -54,8 +73,9 @@ if (process.argv[1] === import.meta.filename) {
     encoding: "utf8",
   });
   const pages = status === 0 ? builtPages() : new Map();
-  const faults =
-    status === 0 ? faultsOf(pages, (path) => existsSync(join(DIST, path)) && path !== "/") : [stdout + stderr];
+  const types = readFileSync(join(SITE, "../docs/reference/types.md"), "utf8");
+  const isFile = (/** @type {string} */ path) => path !== "/" && existsSync(join(DIST, path));
+  const faults = status === 0 ? [...faultsOf(pages, isFile), ...missingExports(pages, types)] : [stdout + stderr];
   for (const fault of faults) console.error(fault);
   if (faults.length > 0) process.exitCode = 1;
   else console.log(`${pages.size} pages`);

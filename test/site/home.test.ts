@@ -27,10 +27,17 @@ console.log(server.url);`,
   });
 });
 
-describe("the check of the site's links", async () => {
-  const { faultsOf } = (await import(CHECK)) as {
+describe("the check of the site", async () => {
+  const { faultsOf, missingExports } = (await import(CHECK)) as {
     faultsOf(pages: Map<string, string>, isFile: (path: string) => boolean): string[];
+    missingExports(pages: Map<string, string>, list: string): string[];
   };
+
+  it("finds a type without a generated page", () => {
+    const pages = new Map([["/reference/api/unichannel/client/", "<a>Opening</a>"]]);
+    const list = "# Types\n\n## `unichannel/client`\n\n| `Opening` | One. |\n| `Ending` | Two. |\n";
+    assert.deepEqual(missingExports(pages, list), ["unichannel/client: nothing generated for Ending"]);
+  });
 
   it("finds a page and an anchor that are not there", () => {
     const pages = new Map([
