@@ -10,6 +10,7 @@ const STEPS = [
   ["types of the examples and of the demo's page", "tsc", "-p", "examples"],
   ["unused files, exports and dependencies", "knip"],
   ["an integrity hash for each package", "node", "scripts/lock.js"],
+  ["the site: every page, link and anchor", "node", "site/scripts/check.js"],
   ["the client's size", "node", "scripts/size.js"],
   ["the package's manifest", "publint", "--strict"],
   ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],

@@ -9,12 +9,12 @@ import { installExamples } from "./lib/install-examples.js";
 import report from "./reporter.js";
 
 /**
- * Faults in services of several processes with real brokers, and browsers other than Chromium. A path among the arguments runs one of
- * them as well.
+ * Faults in services of several processes with real brokers, browsers other than Chromium, and the site, which has to be built. A path
+ * among the arguments runs one of them as well.
  */
 const LONG = [
   ...["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"],
-  ...["fault/streams", "fault/snapshots-", "browser/firefox", "browser/webkit"],
+  ...["fault/streams", "fault/snapshots-", "browser/firefox", "browser/webkit", "browser/site"],
 ];
 
 const args = process.argv.slice(2);

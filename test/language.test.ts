@@ -37,7 +37,10 @@ const RETIRED: readonly (readonly [name: RegExp, use: string])[] = [
   [/\bHttp[12]Context\b/, "ExchangeContext"],
 ];
 
-const CODE = ["bench", "conformance", "demo", "examples", "fuzz", "scripts", "siege", "soak", "src", "test"];
+const CODE = ["bench", "conformance", "demo", "examples", "fuzz", "scripts", "siege", "site", "soak", "src", "test"];
+
+/** Folders that are installed or generated. */
+const NOT_OURS = ["node_modules", ".next", "api", "cache", "dist", ".temp"];
 
 describe("the language of the project", () => {
   const sources = CODE.flatMap((root) => filesOf(root, /\.[jt]sx?$/));
@@ -111,7 +114,7 @@ function filesOf(root: string, name: RegExp): string[] {
   // Not `recursive`: installed packages link back to this folder.
   return readdirSync(root, { withFileTypes: true }).flatMap((entry) => {
     const path = join(root, entry.name);
-    if (entry.isDirectory()) return ["node_modules", ".next"].includes(entry.name) ? [] : filesOf(path, name);
+    if (entry.isDirectory()) return NOT_OURS.includes(entry.name) ? [] : filesOf(path, name);
     return entry.isFile() && name.test(entry.name) ? [path] : [];
   });
 }

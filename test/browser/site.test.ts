@@ -1,0 +1,118 @@
+// The home page of the built site in Chromium: its demo runs the real server and the real client in the page. `npm run check` builds the
+// site; where nothing is built, this test does.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { before, describe, it, type TestContext } from "node:test";
+import type { Page } from "playwright-core";
+import { newPage, skip } from "./playwright.ts";
+
+const DIST = "site/.vitepress/dist";
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+};
+
+/** A server of files, with the clean addresses that the site has: `/reference/server` is a file that ends in `.html`. */
+async function serveSite(t: TestContext): Promise<string> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url!, "http://site").pathname;
+    const file = [path, `${path}.html`, `${path}index.html`]
+      .map((name) => join(DIST, name))
+      .find((name) => extname(name) !== "" && existsSync(name));
+    response.writeHead(file === undefined ? 404 : 200, { "Content-Type": TYPES[extname(file ?? "")] ?? "text/plain" });
+    response.end(file === undefined ? "" : readFileSync(file));
+  }).listen(0, "127.0.0.1");
+  t.after(() => server.close());
+  await new Promise((resolve) => server.on("listening", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Resolves when the client in the page has received so many messages over this transport. */
+async function received(page: Page, transport: string, count: number): Promise<void> {
+  await page.waitForFunction(
+    ([kind, least]) => {
+      const demo = document.querySelector<HTMLElement>(".demo");
+      return demo?.dataset["transport"] === kind && (demo.dataset["received"] ?? "").split(" ").length >= least!;
+    },
+    [transport, count] as const,
+  );
+}
+
+/** The numbers that the client in the page has received. */
+async function numbers(page: Page): Promise<number[]> {
+  const text = await page.locator(".demo").getAttribute("data-received");
+  return text!.split(" ").map(Number);
+}
+
+describe("the site", { skip }, () => {
+  before(() => {
+    if (existsSync(join(DIST, "index.html"))) return;
+    const { status, stderr } = spawnSync(process.execPath, ["site/scripts/site.js", "build"], { encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+  });
+
+  it("has a demo that resumes after a cut, and falls back where WebSocket is blocked, without losing a message", async (t) => {
+    const page = await newPage(t, { viewport: { width: 1280, height: 900 } });
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    await page.goto(await serveSite(t));
+    await received(page, "websocket", 2);
+
+    await page.getByRole("button", { name: "Cut the network" }).click();
+    await page.waitForFunction(() => document.querySelector<HTMLElement>(".demo")!.dataset["transport"] === "none");
+    const before = (await numbers(page)).length;
+    await page.waitForFunction(
+      (count) => Number(document.querySelector(".demo-sent")!.textContent) >= count + 3,
+      before,
+    );
+    assert.equal((await numbers(page)).length, before, "nothing arrives while the network is cut");
+    await page.getByRole("button", { name: "Connect it again" }).click();
+    await received(page, "websocket", before + 3);
+
+    await page.getByRole("button", { name: "Block WebSocket" }).click();
+    await received(page, "sse", before + 5);
+    const all = await numbers(page);
+    assert.deepEqual(
+      all,
+      all.map((_, i) => i + 1),
+    );
+    assert.deepEqual(complaints, []);
+  });
+
+  for (const path of [
+    "/",
+    "/how-to/groups",
+    "/reference/server",
+    "/reference/api/unichannel/interfaces/ServeOptions",
+  ]) {
+    it(`shows ${path} on a phone without a page that is wider than the screen, in light and dark`, async (t) => {
+      const url = await serveSite(t);
+      for (const colorScheme of ["light", "dark"] as const) {
+        const page = await newPage(t, { viewport: { width: 390, height: 844 }, colorScheme });
+        await page.goto(url + path);
+        assert.notEqual((await page.locator("h1").textContent()) ?? "", "");
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, path);
+        assert.equal(
+          await page.evaluate(() => document.documentElement.classList.contains("dark")),
+          colorScheme === "dark",
+        );
+      }
+    });
+  }
+
+  it("finds an answer by search, in the page itself", async (t) => {
+    const page = await newPage(t, { viewport: { width: 1280, height: 900 } });
+    await page.goto(await serveSite(t));
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.locator("#localsearch-input").fill("maxBufferedBytes");
+    await page.locator("#localsearch-list li").first().waitFor();
+    assert.match((await page.locator("#localsearch-list").textContent()) ?? "", /maxBufferedBytes/);
+  });
+});
