@@ -13,15 +13,18 @@ const HOW_TO = {
     "requests",
     "streams",
     "one-connection-for-all-tabs",
+    ...["show-progress", "show-who-is-here"],
   ],
   "Language models": ["language-models", "mcp"],
   "Who may connect": ["who-may-connect", "log-in", "cross-origin", "expiring-identities", "rates"],
   "Running it": [
-    ...["behind-a-proxy", "scaling-out", "stopping-and-restarting", "falling-back-and-coming-back"],
-    ...["observing", "inspector", "testing"],
+    ...["deploy", "serve-files", "behind-a-proxy", "scaling-out", "size-a-service", "stopping-and-restarting"],
+    ...["falling-back-and-coming-back", "observing", "inspector", "debug", "testing"],
   ],
   "Coming from": ["from-ws", "from-socket-io", "from-better-sse"],
 };
+
+const EXPLANATION = ["why-one-channel", "how-a-session-resumes", "exactly-once", "back-pressure", "architecture"];
 
 const REFERENCE = [
   ...["server", "channel", "groups", "session", "client", "session-stores", "hosts", "errors"],
@@ -67,7 +70,7 @@ function sections(latestDecision) {
       text: "Explanation",
       collapsed: true,
       items: [
-        ...allOf("explanation"),
+        ...inOrder("explanation", EXPLANATION),
         { text: "Architecture", link: "/project/architecture" },
         { text: "The protocol of sessions", link: "/project/protocol" },
         { text: "Security", link: "/project/security" },
