@@ -47,7 +47,7 @@ export function pack(into) {
       const kept = Object.entries(manifest).filter(([name]) => !REPOSITORY_ONLY.includes(name));
       return `${JSON.stringify(Object.fromEntries(kept), undefined, 2)}\n`;
     }
-    if (path.endsWith(".md")) return packedDocument(path, readFileSync(path, "utf8"), context);
+    if (path.endsWith(".md") || path === "llms.txt") return packedDocument(path, readFileSync(path, "utf8"), context);
     if (/^dist\/.*\.[jt]s$/.test(path)) return readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
     return readFileSync(path);
   }

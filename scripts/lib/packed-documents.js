@@ -45,7 +45,5 @@ export function packedDocument(path, markdown, { address, tag, isPacked, isFolde
 
 /** The document in parts: blocks of code, and the text between them. @param {string} markdown */
 function outsideCode(markdown) {
-  return markdown
-    .split(/(^ *```[\s\S]*?^ *```.*$)/m)
-    .map((text, index) => ({ text, isCode: index % 2 === 1 }));
+  return markdown.split(/(^ *```[\s\S]*?^ *```.*$)/m).map((text, index) => ({ text, isCode: index % 2 === 1 }));
 }

@@ -40,7 +40,8 @@ export function releaseFaults({ manifest, lock, changelog, changed, head, tags, 
 
 /** @param {string} changelog @param {string} version */
 function changelogFaults(changelog, version) {
-  const [, newest = "", when = "", text = ""] = /^## (\S+) \(([^)]*)\)\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(changelog) ?? [];
+  const [, newest = "", when = "", text = ""] =
+    /^## (\S+) \(([^)]*)\)\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(changelog) ?? [];
   if (newest !== version) return [`CHANGELOG.md begins with ${newest || "no version"}, not with ${version}`];
   return [
     ...(/^\d{4}-\d\d-\d\d$/.test(when) ? [] : [`CHANGELOG.md: ${version} has no date but "${when}"`]),
@@ -53,7 +54,8 @@ export function compareVersions(a, b) {
   const [, ...left] = VERSION.exec(a) ?? [];
   const [, ...right] = VERSION.exec(b) ?? [];
   for (const at of [0, 1, 2]) if (left[at] !== right[at]) return Number(left[at]) - Number(right[at]);
-  if (left[3] === undefined || right[3] === undefined) return Number(right[3] !== undefined) - Number(left[3] !== undefined);
+  if (left[3] === undefined || right[3] === undefined)
+    return Number(right[3] !== undefined) - Number(left[3] !== undefined);
   return left[3].localeCompare(right[3]) || Number(left[4]) - Number(right[4]);
 }
 

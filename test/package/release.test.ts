@@ -9,7 +9,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { compareVersions, distTagOf, releaseFaults } from "../../scripts/lib/release-checks.js";
+import { script } from "./script.ts";
+
+const { compareVersions, distTagOf, releaseFaults } = await script<{
+  compareVersions(a: string, b: string): number;
+  distTagOf(version: string): string;
+  releaseFaults(facts: object): string[];
+}>("lib/release-checks.js");
 
 const READY = {
   manifest: { version: "1.2.0", repository: { url: "git+https://github.com/someone/unichannel.git" } },
@@ -28,7 +34,15 @@ describe("the checks of a release", () => {
   });
 
   const faults: readonly (readonly [what: string, change: Partial<typeof READY>, said: RegExp])[] = [
-    ["a version that is none", { manifest: { ...READY.manifest, version: "1.2" }, lock: { version: "1.2" } }, /not a version/],
+    [
+      "a version that is none",
+      {
+        manifest: { ...READY.manifest, version: "1.2" },
+        lock: { version: "1.2" },
+        changelog: "## 1.2 (2026-11-28)\n\n- New.\n",
+      },
+      /not a version/,
+    ],
     ["a lock file of another version", { lock: { version: "1.1.0" } }, /package-lock\.json has version 1\.1\.0/],
     [
       "a placeholder for the repository",
@@ -38,7 +52,11 @@ describe("the checks of a release", () => {
     ["a changelog without the version", { changelog: "## 1.1.0 (2026-10-01)\n\n- Old.\n" }, /begins with 1\.1\.0/],
     ["a changelog without any version", { changelog: "# Changelog\n" }, /begins with no version/],
     ["a version without a date", { changelog: "## 1.2.0 (unreleased)\n\n- New.\n" }, /no date but "unreleased"/],
-    ["a version without a line", { changelog: "## 1.2.0 (2026-11-28)\n\n## 1.1.0 (2026-10-01)\n\n- Old.\n" }, /nothing is written/],
+    [
+      "a version without a line",
+      { changelog: "## 1.2.0 (2026-11-28)\n\n## 1.1.0 (2026-10-01)\n\n- Old.\n" },
+      /nothing is written/,
+    ],
     ["files that changed", { changed: " M README.md\n" }, /not clean:\n M README\.md/],
     ["a tag at another commit", { tags: new Map([["v1.2.0", "other"]]) }, /at another commit/],
     ["a later version", { tags: new Map([["v1.10.0", "other"]]) }, /v1\.10\.0 is a later version/],
@@ -53,7 +71,17 @@ describe("the checks of a release", () => {
   }
 
   it("compare versions by their numbers, and put a candidate before its version", () => {
-    const sorted = ["0.9.0", "1.0.0-rc.2", "1.0.0-rc.10", "1.0.0", "1.0.1", "1.2.0", "1.10.0", "2.0.0-beta.1", "2.0.0-rc.1"];
+    const sorted = [
+      "0.9.0",
+      "1.0.0-rc.2",
+      "1.0.0-rc.10",
+      "1.0.0",
+      "1.0.1",
+      "1.2.0",
+      "1.10.0",
+      "2.0.0-beta.1",
+      "2.0.0-rc.1",
+    ];
     assert.deepEqual([...sorted].reverse().sort(compareVersions), sorted);
     assert.deepEqual(["1.0.0-rc.1", "1.0.0"].map(distTagOf), ["next", "latest"]);
   });
@@ -86,7 +114,8 @@ describe("npm run release", () => {
     };
     const child = spawn(process.execPath, ["scripts/release.js", ...args], { cwd: folder, env });
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text) => (output += text));
     const [code] = (await once(child, "close")) as [number];
     return { code, output };
   };
@@ -100,9 +129,21 @@ describe("npm run release", () => {
     }
     const manifest = JSON.parse(readFileSync("package.json", "utf8"));
     const scripts = { test: "node -e 0", check: "node -e 0", pack: "node scripts/pack.js" };
-    const small = { ...manifest, scripts, files: ["llms.txt"], workspaces: undefined, devDependencies: {}, peerDependencies: {} };
+    const small = {
+      ...manifest,
+      scripts,
+      files: ["llms.txt"],
+      workspaces: undefined,
+      devDependencies: {},
+      peerDependencies: {},
+    };
     writeFileSync(join(folder, "package.json"), JSON.stringify(small));
-    const lock = { name: "unichannel", version: manifest.version, lockfileVersion: 3, packages: { "": { version: manifest.version } } };
+    const lock = {
+      name: "unichannel",
+      version: manifest.version,
+      lockfileVersion: 3,
+      packages: { "": { version: manifest.version } },
+    };
     writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
     writeFileSync(join(folder, ".gitignore"), "dist/\nnode_modules/\n");
     writeFileSync(join(folder, "CHANGELOG.md"), `# Changelog\n\n## ${manifest.version} (unreleased)\n\n- New.\n`);
@@ -127,13 +168,18 @@ describe("npm run release", () => {
   });
 
   it("prints what it would do, and changes nothing", async () => {
-    execFileSync(process.execPath, [resolve("scripts/repository.js"), "https://github.com/someone/unichannel"], { cwd: folder });
+    execFileSync(process.execPath, [resolve("scripts/repository.js"), "https://github.com/someone/unichannel"], {
+      cwd: folder,
+    });
     const changelog = readFileSync(join(folder, "CHANGELOG.md"), "utf8");
     writeFileSync(join(folder, "CHANGELOG.md"), changelog.replace("unreleased", "2026-11-28"));
     commit();
     const { code, output } = await release();
     assert.equal(code, 0, output);
-    assert.match(output, /npm test\n[\s\S]*npm run pack\n +npm publish \.\/dist\/unichannel\.tgz .*--tag=\w+ --provenance\n +git tag/);
+    assert.match(
+      output,
+      /npm test\n[\s\S]*npm run pack\n +npm publish \.\/dist\/unichannel\.tgz .*--tag=\w+ --provenance\n +git tag/,
+    );
     assert.deepEqual(published, []);
     assert.equal(git("tag"), "");
     assert.equal(git("status", "--porcelain"), "");
@@ -149,14 +195,25 @@ describe("npm run release", () => {
     assert.equal(path, "/unichannel");
     assert.deepEqual(Object.keys(body.versions as object), [version]);
     assert.deepEqual(body["dist-tags"], { [distTagOf(version)]: version });
-    assert.match(body.readme ? String(body.readme) : String((body.versions as Record<string, { readme: string }>)[version]!.readme), /^# unichannel/);
+    assert.match(
+      body.readme
+        ? String(body.readme)
+        : String((body.versions as Record<string, { readme: string }>)[version]!.readme),
+      /^# unichannel/,
+    );
     assert.equal(git("rev-parse", `v${version}^{commit}`), git("rev-parse", "HEAD"));
     assert.match(git("ls-remote", "--tags", "origin"), new RegExp(`refs/tags/v${version.replaceAll(".", "\\.")}\n`));
   });
 
   it("refuses a plain npm publish", () => {
-    assert.equal(JSON.parse(readFileSync("package.json", "utf8")).scripts.prepublishOnly, "node scripts/release.js --refuse");
-    assert.throws(() => execFileSync(process.execPath, ["scripts/release.js", "--refuse"], { stdio: "pipe" }), /npm run release/);
+    assert.equal(
+      JSON.parse(readFileSync("package.json", "utf8")).scripts.prepublishOnly,
+      "node scripts/release.js --refuse",
+    );
+    assert.throws(
+      () => execFileSync(process.execPath, ["scripts/release.js", "--refuse"], { stdio: "pipe" }),
+      /npm run release/,
+    );
   });
 });
 

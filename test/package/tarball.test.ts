@@ -5,9 +5,27 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { after, describe, it } from "node:test";
-import { isAbsolute, linksOf, packedDocument } from "../../scripts/lib/packed-documents.js";
-import { repositoryFields, repositoryOf } from "../../scripts/lib/repository.js";
-import { pack } from "../../scripts/pack.js";
+import { script } from "./script.ts";
+
+interface Context {
+  readonly address: string;
+  readonly tag: string;
+  isPacked(path: string): boolean;
+  isFolder(path: string): boolean;
+}
+
+const { isAbsolute, linksOf, packedDocument } = await script<{
+  isAbsolute(link: string): boolean;
+  linksOf(markdown: string): string[];
+  packedDocument(path: string, markdown: string, context: Context): string;
+}>("lib/packed-documents.js");
+const { repositoryFields, repositoryOf } = await script<{
+  repositoryFields(address: string): object;
+  repositoryOf(manifest: object): string;
+}>("lib/repository.js");
+const { pack } = await script<{
+  pack(into: string): { folder: string; files: string[]; unpackedSize: number };
+}>("pack.js");
 
 const MAX_UNPACKED = 4_000_000;
 
@@ -65,7 +83,9 @@ describe("the packed tarball", () => {
   });
 
   it("has the two files of every export, and what the inspector's page needs", () => {
-    const exports = Object.values(manifest.exports).flatMap((entry) => Object.values(entry as object));
+    const exports = Object.values(manifest.exports).flatMap((entry) =>
+      typeof entry === "string" ? [entry] : Object.values(entry as object),
+    );
     for (const path of exports) assert.ok(files.includes(String(path).slice(2)), String(path));
     const page = readdirSync("src/inspector/page").filter((name) => /\.(html|css|svg)$/.test(name));
     assert.ok(page.length > 3);
@@ -73,10 +93,15 @@ describe("the packed tarball", () => {
   });
 
   it("has no source map, no reference to one, no source beside its compiled form, and nothing of the tests", () => {
-    const unwanted = files.filter((path) => /\.map$|tsbuildinfo$|tsconfig\.json$|\.test\.|^src\/.*\.ts$|^docs\/.*\.js$/.test(path));
+    const unwanted = files.filter((path) =>
+      /\.map$|tsbuildinfo$|tsconfig\.json$|\.test\.|^src\/.*\.ts$|^docs\/.*\.js$/.test(path),
+    );
     assert.deepEqual(unwanted, []);
     const tests = files.filter((path) => path.startsWith("dist/test/"));
-    assert.ok(tests.every((path) => /contract\/(backplane|session-store)\.(js|d\.ts)$/.test(path)), tests.join());
+    assert.ok(
+      tests.every((path) => /contract\/(backplane|session-store)\.(js|d\.ts)$/.test(path)),
+      tests.join(),
+    );
     for (const path of files.filter((name) => /\.[jt]s$/.test(name))) {
       assert.doesNotMatch(read(path), /^\/\/# sourceMappingURL/m, path);
     }
@@ -100,7 +125,8 @@ describe("a packed document", () => {
   const at = "https://github.com/someone/unichannel";
 
   it("has absolute links in place of all relative ones, if it is the README", () => {
-    const text = '[a](docs/a.md#b) ![p](docs/p.svg) <img src="docs/p.svg"> [e](examples/) [r](https://x.org) [h](#h)\n\n[d]: docs/a.md\n';
+    const text =
+      '[a](docs/a.md#b) ![p](docs/p.svg) <img src="docs/p.svg"> [e](examples/) [r](https://x.org) [h](#h)\n\n[d]: docs/a.md\n';
     assert.equal(
       packedDocument("README.md", text, context),
       `[a](${at}/blob/v1.2.3/docs/a.md#b) ![p](${at}/raw/v1.2.3/docs/p.svg) <img src="${at}/raw/v1.2.3/docs/p.svg"> ` +
