@@ -6,7 +6,8 @@ const CHARACTER = { 14: 7.7, 12: 6.5 };
 
 const STYLE = `
   text { font: 14px system-ui, sans-serif; fill: #24292f }
-  .small { font-size: 12px; fill: #57606a }
+  .small { font-size: 12px; fill: #57606a; paint-order: stroke; stroke: #fff; stroke-width: 4px; stroke-linejoin: round }
+  .inside { stroke: none }
   .head { font-weight: 600 }
   .mono { font-family: ui-monospace, monospace; font-size: 12px }
   .box { fill: #f6f8fa; stroke: #8c959f; stroke-width: 1.2 }
@@ -20,7 +21,8 @@ const STYLE = `
   .page { fill: #fff }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 }
-    .small { fill: #9198a1 }
+    .small { fill: #9198a1; stroke: #0d1117 }
+    .inside { stroke: none }
     .box { fill: #21262d; stroke: #6e7681 }
     .ours { fill: #0c3a4d; stroke: #35b5dd }
     .good { fill: #12361f; stroke: #3fb950 }
@@ -55,7 +57,7 @@ export function box(x, y, width, head, small = "", kind = "") {
   return (
     `<rect class="box ${kind}" x="${x}" y="${y}" width="${width}" height="${height}" rx="6"/>` +
     text(x + width / 2, y + 21, head, "head", "middle") +
-    (small === "" ? "" : text(x + width / 2, y + 38, small, "small", "middle"))
+    (small === "" ? "" : text(x + width / 2, y + 38, small, "small inside", "middle"))
   );
 }
 
