@@ -17,7 +17,7 @@ export type ModelOutput = Response | ReadableStream<unknown> | AsyncIterable<unk
  * The text of a model's output, part by part: of an event stream, of the chunks of OpenAI (chat completions and responses), of the
  * events of Anthropic messages, of the AI SDK's `textStream`, `fullStream` and message streams, and text as it is. Everything else in
  * the output (reasoning, tools, usage) is left out. Can be read once; when the reading ends early, the output is cancelled at once,
- * also while it is silent. Reading throws STREAM_FAILED for an error in the output and for a `Response` that is not 2xx; the text of
+ * also while it is silent. Reading throws STREAM_FAILED for an error in the output and for a `Response` that is not 2xx or that is JSON; the text of
  * the error is for the server alone. Throws BAD_OPTION for a value that is no output.
  */
 export function modelText(output: ModelOutput): AsyncIterable<string> {
@@ -29,9 +29,10 @@ export function modelText(output: ModelOutput): AsyncIterable<string> {
 
 function readText(output: ModelOutput): AsyncIterator<string> {
   const body = isResponse(output) ? output.body : output;
-  if (isResponse(output) && !output.ok) {
+  const failure = isResponse(output) ? failureOf(output) : undefined;
+  if (failure !== undefined) {
     if (body !== null) discardSource(body as StreamBody);
-    const error = new ChannelError("STREAM_FAILED", `the model has answered with status ${output.status}`);
+    const error = new ChannelError("STREAM_FAILED", failure);
     return { next: () => Promise.reject(error) };
   }
   if (body === null) return { next: async () => ({ done: true, value: undefined }) };
@@ -57,6 +58,15 @@ function readText(output: ModelOutput): AsyncIterator<string> {
       return ended;
     },
   };
+}
+
+/** Returns why a response has no events; undefined if it may have some. */
+function failureOf({ ok, status, headers }: Response): string | undefined {
+  if (!ok) return `the model has answered with status ${status}`;
+  const type = headers?.get("content-type") ?? "";
+  // Read as events, it would be an empty text.
+  if (!/^application\/([\w.+-]*json|jsonl)\b/i.test(type)) return undefined;
+  return `the model has answered with ${type}, not with an event stream: ask it for one (\`stream: true\`)`;
 }
 
 /** Returns the text of the events that are complete now. */

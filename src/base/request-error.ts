@@ -14,9 +14,11 @@ export class RequestError extends ChannelError {
 
   /** `data`: a JSON value. */
   constructor(reason: string, data?: unknown) {
-    super("REQUEST_REFUSED", reason);
+    // Plain JavaScript may give anything. The other end takes an error whose reason is no text for malformed.
+    const text = reason === undefined ? "" : String(reason);
+    super("REQUEST_REFUSED", text);
     this.name = "RequestError";
-    this.reason = reason;
+    this.reason = text;
     this.data = data;
   }
 }

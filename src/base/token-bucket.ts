@@ -13,7 +13,8 @@ export class TokenBucket {
 
   /** The bucket is full. `perSecond`: Infinity is no limit, 0 gives nothing, not even the first unit. */
   constructor(perSecond: number, burstMs: number, now: number) {
-    this.#msPerUnit = 1000 / perSecond;
+    // -0 is 0, too.
+    this.#msPerUnit = 1000 / Math.abs(perSecond);
     this.#burstMs = burstMs;
     this.#leftMs = perSecond === 0 ? Number.NEGATIVE_INFINITY : burstMs;
     this.#filledAt = now;

@@ -79,12 +79,7 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   answer(data: Message, request: HandledRequest, answering: Answering): boolean {
     const { request: handler } = this.#handlers;
     if (handler === undefined) return false;
-    guardHandler(
-      () => handler(data, this.channel, request),
-      answering,
-      (to, result) => to.done(result),
-      (to, error) => to.fail(error),
-    );
+    guardHandler(() => handler(data, this.channel, request), answering, passResult, passError);
     return true;
   }
 
@@ -185,4 +180,12 @@ export function copyHandlers(handlers: SessionHandlers): SessionHandlers {
 export function checkHandler(name: string, handler: unknown): void {
   const method = `on${name[0]!.toUpperCase()}${name.slice(1)}`;
   checkFunction(`the argument of ${method}`, handler);
+}
+
+function passResult(to: Answering, result: unknown): void {
+  to.done(result);
+}
+
+function passError(to: Answering, error: unknown): void {
+  to.fail(error);
 }

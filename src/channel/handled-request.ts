@@ -1,20 +1,22 @@
 // A request of the client that is being handled, as its handler sees it.
 
+import type { Reporter } from "../base/guard.ts";
 import type { HandledRequest } from "../base/handled-request.ts";
 import type { IncomingRequest } from "../transport/requests.ts";
+import type { ErrorSource } from "./context.ts";
 import { guardSignal } from "./guarded-signal.ts";
 
 export class HandledIncoming implements HandledRequest {
   readonly #request: IncomingRequest;
-  readonly #report: (error: unknown) => void;
+  readonly #reporter: Reporter<ErrorSource>;
 
-  /** `report` receives the exceptions of the signal's listeners. */
-  constructor(request: IncomingRequest, report: (error: unknown) => void) {
+  /** `reporter` receives the exceptions of the signal's listeners. */
+  constructor(request: IncomingRequest, reporter: Reporter<ErrorSource>) {
     this.#request = request;
-    this.#report = report;
+    this.#reporter = reporter;
   }
 
   get signal(): AbortSignal {
-    return this.#request.signal((signal) => guardSignal(signal, this.#report));
+    return this.#request.signal((signal) => guardSignal(signal, (error) => this.#reporter.report(error, "signal")));
   }
 }

@@ -30,17 +30,18 @@ type StateName = "held" | "ready" | "busy" | "pulled" | "discardingBusy" | "disc
  * - call: a receiver has returned a promise
  * - settle: that promise has settled
  * - pull: a loop has asked for a message
+ * - stop: the loop is over
  * - discard: the application has closed the channel
  * - end: all messages are delivered, and the transport has ended
  */
-const STEPS = ["release", "call", "settle", "pull", "discard", "end"] as const;
+const STEPS = ["release", "call", "settle", "pull", "stop", "discard", "end"] as const;
 
 /** Every move. A step that is missing in a state has no effect there. */
 const MOVES: Record<StateName, Partial<Record<(typeof STEPS)[number], StateName>>> = {
   held: { release: "ready", pull: "pulled", discard: "discarding", end: "ended" },
   ready: { call: "busy", pull: "pulled", discard: "discarding", end: "ended" },
   busy: { settle: "ready", discard: "discardingBusy" },
-  pulled: { discard: "discarding", end: "ended" },
+  pulled: { stop: "ready", discard: "discarding", end: "ended" },
   discardingBusy: { settle: "discarding" },
   discarding: { call: "discardingBusy", end: "ended" },
   ended: {},
@@ -99,6 +100,8 @@ export class Inbox {
   #current: Message | undefined;
   /** Messages that were dropped because the application had closed the channel. */
   #undelivered = 0;
+  /** True once the loop over the messages has ended: they are dropped from then on, and only requests have their turns. */
+  #isLoopOver = false;
   /** Calls of `pull` without a message so far. Made by the first call. */
   #pulls: Queue<Pull> | undefined;
 
@@ -129,6 +132,10 @@ export class Inbox {
     return this.#pulls !== undefined;
   }
 
+  get #hasLoop(): boolean {
+    return this.isPulled && !this.#isLoopOver;
+  }
+
   get hasEnded(): boolean {
     return this.#state === STATES.ended;
   }
@@ -139,7 +146,7 @@ export class Inbox {
   }
 
   accept(message: Message): void {
-    if (this.#isComplete || this.#isDiscarding()) return;
+    if (this.#isComplete || this.#isLoopOver || this.#isDiscarding()) return;
     if (this.gate !== undefined) this.#acceptLimited(message, this.gate);
     else if (this.#state === STATES.ready && this.#waiting === undefined && !this.#isHeld) this.#deliver(message);
     else this.#acceptLater(message);
@@ -159,7 +166,7 @@ export class Inbox {
 
   /** The turn of the first message that waits has come. */
   turnCame(): void {
-    if (!this.isPulled) {
+    if (!this.#hasLoop) {
       this.#drain();
       return;
     }
@@ -210,6 +217,7 @@ export class Inbox {
 
   /** The next message, for a `for await` loop. */
   pull(): Promise<IteratorResult<Message, undefined>> {
+    if (this.#isLoopOver) return Promise.resolve(DONE);
     this.#pulls ??= new Queue();
     this.#moveTo(this.#state.pull);
     this.#current = undefined;
@@ -230,9 +238,20 @@ export class Inbox {
   stopPulling(): void {
     if (this.hasEnded) return;
     this.#current = undefined;
-    this.#drop();
+    this.#isLoopOver = true;
+    const requests = this.#waitingRequests();
+    this.#dropWaiting();
+    for (const request of requests) this.#keep(request);
+    this.#moveTo(this.#state.stop);
     this.#answerPulls();
-    this.#endIfDone();
+    this.#drain();
+  }
+
+  #waitingRequests(): readonly IncomingRequest[] {
+    const requests: IncomingRequest[] = [];
+    for (let item = this.#waiting?.shift(); item !== undefined; item = this.#waiting?.shift())
+      if (item instanceof IncomingRequest) requests.push(item);
+    return requests;
   }
 
   #drop(): void {
@@ -345,7 +364,7 @@ export class Inbox {
     void received.then(() => {
       this.#current = undefined;
       this.#moveTo(this.#state.settle);
-      if (this.isPulled) this.#turnToPulls();
+      if (this.#hasLoop) this.#turnToPulls();
       this.#drain();
     });
   }

@@ -67,6 +67,10 @@ export abstract class RequestHolder implements RequestsOwner {
     this.#ensure()!.answer(request);
   }
 
+  get awaitsReply(): boolean {
+    return this.#requests?.awaitsReply === true;
+  }
+
   /** True if no request handler runs. */
   protected get areRequestsIdle(): boolean {
     return this.#requests?.isIdle !== false;
@@ -81,8 +85,8 @@ export abstract class RequestHolder implements RequestsOwner {
     this.#requests?.end(this.endError());
   }
 
-  protected requestsLeft(): void {
-    this.#requests?.left();
+  protected requestsLeave(): void {
+    this.#requests?.leaves();
   }
 
   #ensure(): ChannelRequests | undefined {

@@ -40,6 +40,11 @@ export interface RequestsOwner {
   sendRequest(message: OutboundRequest, room: "needed" | "any"): boolean;
 }
 
+/** The end of a handler's call. */
+type Outcome = "returned" | "failed" | "unhandled";
+
+const MOVED = "the session moves to another process";
+
 /** The data of a request that the codec has refused. */
 export class UndecodedRequest extends Error {}
 
@@ -62,6 +67,10 @@ export class ChannelRequests {
     });
   }
 
+  get awaitsReply(): boolean {
+    return this.#asked.size > 0;
+  }
+
   /** True if no handler runs. */
   get isIdle(): boolean {
     return this.#running.size === 0;
@@ -70,7 +79,8 @@ export class ChannelRequests {
   /** `options` are checked. Throws what `Channel.request` rejects with. */
   ask(data: Message, options: RequestOptions): Promise<Message> {
     if (options.signal?.aborted === true) throw options.signal.reason;
-    const { maxAsked } = this.#support;
+    const { maxAsked, isLeaving } = this.#support;
+    if (isLeaving) throw lostByMove();
     if (maxAsked === 0) throw new ChannelError("REQUESTS_UNSUPPORTED", "the client takes none");
     if (this.#asked.size >= maxAsked) throw new ChannelError("TOO_MANY_REQUESTS", `${maxAsked} wait`);
     const id = this.#support.nextId();
@@ -95,12 +105,8 @@ export class ChannelRequests {
     }
     this.#running.add(request);
     const { callbacks } = this.#owner;
-    const handled = new HandledIncoming(request, (error) => callbacks.report(error, "signal"));
-    const isTaken = callbacks.answer(request.data, handled, {
-      done: (result) => this.#finish(request, () => encodeRequest("reply", request.id, bodyOf(result))),
-      fail: (error) => this.#finish(request, () => this.#failureOf(request, error)),
-    });
-    if (!isTaken) this.#finish(request, () => encodeFailure(request.id, { code: "REQUEST_UNHANDLED" }));
+    const isTaken = callbacks.answer(request.data, new HandledIncoming(request, callbacks), new Answer(this, request));
+    if (!isTaken) this.finish(request, "unhandled");
   }
 
   /** Returns the requests whose handlers run, to be handled elsewhere. What these handlers return is dropped. */
@@ -116,18 +122,19 @@ export class ChannelRequests {
     for (const request of this.#running) request.cancel(reason);
   }
 
-  /** The session goes on in another process, where nobody waits for these replies. `left`: the requests that `takeRunning` has returned. */
-  left(): void {
-    this.#asked.fail("REQUEST_LOST", "the session has moved to another process");
+  /** The session is about to go on in another process, where nobody waits for these replies. Those who wait here must not hold it up. */
+  leaves(): void {
+    this.#asked.fail("REQUEST_LOST", MOVED);
   }
 
-  #finish(request: IncomingRequest, encode: () => string): void {
+  /** Sends the reply, or an error in its place. `value`: what the handler has returned or thrown. */
+  finish(request: IncomingRequest, outcome: Outcome, value?: unknown): void {
     // The request is handled elsewhere.
     if (!this.#running.delete(request)) return;
     this.#support.answered(request.id);
     let content: string;
     try {
-      content = encode();
+      content = this.#contentOf(request, outcome, value);
     } catch (error) {
       this.#owner.callbacks.report(error, "request");
       content = encodeFailure(request.id, { code: "REQUEST_FAILED" });
@@ -137,6 +144,12 @@ export class ChannelRequests {
     // A full channel that drops messages: the client must not wait for ever.
     const failure = encodeFailure(request.id, { code: "REQUEST_FAILED" });
     this.#owner.sendRequest(new OutboundRequest(failure), "any");
+  }
+
+  #contentOf(request: IncomingRequest, outcome: Outcome, value: unknown): string {
+    if (outcome === "returned") return encodeRequest("reply", request.id, bodyOf(value));
+    if (outcome === "unhandled") return encodeFailure(request.id, { code: "REQUEST_UNHANDLED" });
+    return this.#failureOf(request, value);
   }
 
   /** The content that tells the client. Throws an exception of which the client must know nothing: the caller reports it. */
@@ -150,6 +163,29 @@ export class ChannelRequests {
     const failure: RequestFailure = { code: error.code, reason, data };
     return encodeRequest("error", id, toJson(failure)!);
   }
+}
+
+/** Takes the result of one handler. An object for each request costs less than two functions and an object. */
+class Answer implements Answering {
+  readonly #requests: ChannelRequests;
+  readonly #request: IncomingRequest;
+
+  constructor(requests: ChannelRequests, request: IncomingRequest) {
+    this.#requests = requests;
+    this.#request = request;
+  }
+
+  done(result: unknown): void {
+    this.#requests.finish(this.#request, "returned", result);
+  }
+
+  fail(error: unknown): void {
+    this.#requests.finish(this.#request, "failed", error);
+  }
+}
+
+function lostByMove(): ChannelError {
+  return new ChannelError("REQUEST_LOST", MOVED);
 }
 
 /** The data of a request or reply: text or bytes; empty for undefined. Throws BAD_DATA for a stream, and for data that `send` refuses. */

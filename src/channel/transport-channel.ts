@@ -292,6 +292,7 @@ export class TransportChannel
 
   /** The session is about to leave this process: the application gets no more messages. */
   hold(): void {
+    this.requestsLeave();
     this.#inbox?.hold();
   }
 
@@ -311,7 +312,6 @@ export class TransportChannel
     this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
     this.#resolveDrained();
     this.#abortSignal();
-    this.requestsLeft();
     this.memberships?.channelEnded();
     this.context.channelEnded(this, this.#status);
   }

@@ -11,6 +11,8 @@ import type { RequestConnection } from "./requests.ts";
 export interface WithRequests {
   /** The result of `requests()`. */
   readonly requests: Requests;
+  /** Tabs share messages, and no requests. */
+  readonly share?: undefined;
 }
 
 /**

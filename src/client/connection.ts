@@ -74,7 +74,7 @@ export interface ConnectOptions extends EndpointOptions {
   readonly requests?: Requests | undefined;
   /**
    * One connection for all tabs of a browser: `tabs({ user })` of `unichannel/tabs`. @default each connection has a session of
-   * its own
+   * its own. Not together with `requests`
    */
   readonly share?: Sharing | undefined;
   /** Time and chance, for tests. */

@@ -65,7 +65,7 @@ export function startHttp(kind: "sse" | "poll", link: Link): Carrier {
         !("park" in mode) && session.received + session.acknowledged <= before && link.now() - startedAt < IDLE_MS;
       idlePolls = isIdle ? idlePolls + 1 : 0;
       if (idlePolls > IDLE_POLLS) return onEnd({ status: 200, what: "polls end at once, with nothing" });
-      while ((isHeld || session.holders > 0 || session.ackNumber < session.received) && !isOver) {
+      while ((isHeld || session.ackNumber < session.received) && !isOver) {
         await new Promise<void>((resolve) => (unhold = resolve));
         unhold = undefined;
       }

@@ -35,7 +35,7 @@ const OPTIONS: Readonly<Record<keyof ConnectOptions | "codec", Rule>> = {
     "an Environment",
     (value) => can<Environment>(value, "random", "watch") && can(value.clock, "now", "setTimer", "clearTimer"),
   ],
-  requests: ["an object"],
+  requests: ["what requests() returns", (value) => can(value, "Session")],
   share: ["what tabs() returns", (value) => can(value, "select")],
   backoff: ["an object"],
   // `endpointOf` checks their contents.
@@ -52,6 +52,8 @@ export function checkOptions(options: ConnectOptions): void {
     if (!TRANSPORTS.includes(kind)) throw badOption(unknownName("there is no carrier", `${kind}`, TRANSPORTS));
   }
   check("backoff", backoff, BACKOFF, "backoff.");
+  // Tabs would number their requests from 1, and the reply would have to find the one that has asked.
+  if (options.share && options.requests) throw badOption("requests do not work with share");
 }
 
 function check(owner: string, options: object, rules: Readonly<Record<string, Rule>>, prefix: string): void {

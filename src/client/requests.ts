@@ -111,6 +111,11 @@ class RequestSession extends ClientSession {
     });
   }
 
+  /** The reply to a request may come behind messages for which a loop is not ready: they do not hold it up. */
+  override get ackNumber(): number {
+    return this.#asked.size > 0 ? Math.min(this.received, this.shared) : super.ackNumber;
+  }
+
   override continueAt(number: number, open?: OpenRecord): void {
     super.continueAt(number);
     if (open === undefined) return;
@@ -164,6 +169,7 @@ class RequestSession extends ClientSession {
     this.#last += 1;
     const reply = this.#asked.add(this.#last, options);
     this.#write(encodeRequest("ask", this.#last, data));
+    if (this.holders > 0) this.#of().selector.current?.acknowledge();
     return reply;
   }
 

@@ -43,7 +43,8 @@ export class StreamView<Part = unknown> {
     const { n } = found;
     if (found.stream !== this.stream) this.#begin(found.stream);
     else if (this.#hasEnded() || (n !== undefined && n < this.#next)) return false;
-    if (n !== undefined && n > this.#next) this.isWhole = false;
+    // Another process tells an end without a number: only what is missing before the first message is known then.
+    if (n === undefined ? this.#next === 0 : n > this.#next) this.isWhole = false;
     this.#next = (n ?? this.#next) + 1;
     this.state = "open";
     if ("begin" in found) this.info = found.info;

@@ -2,7 +2,9 @@
 // the input and output of each request. It is a codec and some functions around it, for any channel or connection with the
 // methods that it names: this file imports neither end.
 
+import { badOption, badValue } from "../base/bad-option.ts";
 import { ChannelError } from "../base/channel-error.ts";
+import { checkOptionNames } from "../base/option-names.ts";
 import { type MessageCodec, parseJson, type StandardSchema, validate } from "./message-codec.ts";
 
 /** The schemas of one request. */
@@ -108,11 +110,17 @@ export interface ContractEnd<In extends ContractSide, Out extends ContractSide> 
     data: InputOf<RequestsOf<Out>[Name]["input"]>,
     options?: Options,
   ): Promise<OutputOf<RequestsOf<Out>[Name]["output"]>>;
-  /** Makes the handler of messages (`message`, `onMessage`) of handlers of events. Events without a handler are dropped. */
+  /**
+   * Makes the handler of messages (`message`, `onMessage`) of handlers of events. Events without a handler are dropped. Throws
+   * BAD_OPTION for a handler that is no function.
+   */
   onEvents<Rest extends unknown[]>(
     handlers: EventHandlers<In, Rest>,
   ): (message: ContractReceived<In, Out>, ...rest: Rest) => unknown;
-  /** Makes the handler of requests (`request`, `onRequest`) of handlers for each of them. */
+  /**
+   * Makes the handler of requests (`request`, `onRequest`) of handlers for each of them. Throws BAD_OPTION if one is missing or no
+   * function.
+   */
   onRequests<Rest extends unknown[]>(
     handlers: RequestHandlers<In, Rest>,
   ): (message: ContractReceived<In, Out>, ...rest: Rest) => Promise<ContractSent<In, Out>>;
@@ -133,13 +141,14 @@ type Schemas = Readonly<Record<Kind, ReadonlyMap<string, StandardSchema>>>;
 /**
  * One contract for both ends of a session: the events and requests that each may send. The data of each message is checked by its
  * schema when it is sent and when it arrives; the receiver gets the output of the schema. Throws BAD_OPTION for a value that is not
- * a schema.
+ * a schema, and for a member of another name than those of `ContractSide`.
  */
 export function defineContract<const ToServer extends ContractSide, const ToClient extends ContractSide>(sides: {
   readonly toServer: ToServer;
   readonly toClient: ToClient;
 }): Contract<ToServer, ToClient> {
-  const { toServer, toClient } = sides ?? {};
+  checkOptionNames("defineContract", sides, ["toServer", "toClient"]);
+  const { toServer, toClient } = sides;
   const up = schemasOf("toServer", toServer);
   const down = schemasOf("toClient", toClient);
   return { server: contractEnd(up, down), client: contractEnd(down, up) } as unknown as Contract<ToServer, ToClient>;
@@ -166,28 +175,59 @@ function contractEnd(incoming: Schemas, outgoing: Schemas): ContractEnd<Contract
       if (reply !== request) throw new ChannelError("BAD_MESSAGE", `a reply to ${reply}, where ${request} was asked`);
       return result as never;
     },
-    onEvents:
-      (handlers) =>
-      (message, ...rest) => {
+    onEvents(handlers) {
+      const known = handlersOf("onEvents", handlers, incoming.event.keys());
+      return (message, ...rest) => {
         const { event, data } = message as AnyMessage;
-        return own(handlers, event)?.(data, ...rest);
-      },
-    onRequests:
-      (handlers) =>
-      async (message, ...rest) => {
+        return known.get(event)?.call(handlers, data, ...rest);
+      };
+    },
+    onRequests(handlers) {
+      const known = handlersOf("onRequests", handlers, incoming.request.keys());
+      for (const name of incoming.request.keys())
+        if (!known.has(name)) throw badOption(`onRequests needs a handler for "${name}"`);
+      return async (message, ...rest) => {
         const { request, data } = message as AnyMessage;
-        const handler = own(handlers, request);
-        if (handler === undefined) throw new ChannelError("BAD_MESSAGE", "not a request");
-        return { reply: request, data: await handler(data, ...rest) } as never;
-      },
+        const handler = known.get(request);
+        // Without the codec of the contract a message is anything.
+        if (handler === undefined)
+          throw new ChannelError("BAD_MESSAGE", "not a request; is the codec of the contract given?");
+        return { reply: request, data: await handler.call(handlers, data, ...rest) } as never;
+      };
+    },
   };
 }
 
-function own(handlers: object, name: string | undefined): ((...args: unknown[]) => unknown) | undefined {
-  return name !== undefined && Object.hasOwn(handlers, name) ? (handlers as never)[name] : undefined;
+type AnyHandler = (...args: unknown[]) => unknown;
+
+/** Returns the handlers by their names. Those of an object of a class are members of its prototype. */
+function handlersOf(
+  owner: string,
+  handlers: Readonly<Record<string, unknown>>,
+  names: Iterable<string>,
+): ReadonlyMap<unknown, AnyHandler> {
+  if (typeof handlers !== "object" || handlers === null)
+    throw badValue(`the argument of ${owner}`, handlers, "an object");
+  const known = new Map<unknown, AnyHandler>();
+  for (const name of names) {
+    const handler = isInherited(handlers, name) ? undefined : handlers[name];
+    if (handler === undefined) continue;
+    if (typeof handler !== "function") throw badValue(`${owner}: ${name}`, handler, "a function");
+    known.set(name, handler as AnyHandler);
+  }
+  return known;
 }
 
-function schemasOf(side: string, { events = {}, requests = {} }: ContractSide = {}): Schemas {
+/** True for what all objects have: `toString` is a legal name of an event. */
+function isInherited(handlers: object, name: string): boolean {
+  return (handlers as never)[name] === (Object.prototype as never)[name];
+}
+
+function schemasOf(side: string, given: ContractSide = {}): Schemas {
+  checkOptionNames(`${side} of defineContract`, given, ["events", "requests"]);
+  const { events = {}, requests = {} } = given;
+  checkNames(`${side}.events`, events);
+  checkNames(`${side}.requests`, requests);
   const schemas = { event: new Map(), request: new Map(), reply: new Map() };
   for (const [name, schema] of Object.entries(events))
     schemas.event.set(name, checked(`${side}.events.${name}`, schema));
@@ -196,6 +236,10 @@ function schemasOf(side: string, { events = {}, requests = {} }: ContractSide = 
     schemas.reply.set(name, checked(`${side}.requests.${name}.output`, procedure?.output));
   }
   return schemas;
+}
+
+function checkNames(name: string, given: object): void {
+  if (typeof given !== "object" || given === null) throw badValue(`defineContract: ${name}`, given, "an object");
 }
 
 function checked(name: string, schema: StandardSchema<unknown, unknown> | undefined): StandardSchema<unknown, unknown> {

@@ -24,7 +24,7 @@ export interface RequestFailure {
   readonly data?: unknown;
 }
 
-const VERBS: readonly string[] = ["ask", "reply", "error", "cancel"] satisfies readonly RequestVerb[];
+const VERBS: readonly RequestVerb[] = ["ask", "reply", "error", "cancel"];
 
 /** Most characters of a first line: a verb, a number and a coding, with spaces between them. */
 export const MAX_REQUEST_HEAD = 40;
@@ -36,19 +36,26 @@ export function encodeRequest(verb: RequestVerb, id: number, data: string | Uint
   if (typeof data !== "string") return `${verb} ${id} bytes\n${toBase64(data)}`;
   if (verb === "cancel") return `${verb} ${id}`;
   // An event stream has one kind of line break: a CR would arrive as LF (WHATWG HTML §9.2.6).
-  if (data.includes("\r")) return `${verb} ${id} escaped\n${data.replaceAll("\\", "\\\\").replaceAll("\r", "\\r")}`;
+  if (data.includes("\r")) return `${verb} ${id} escaped\n${replace(replace(data, "\\", "\\\\"), "\r", "\\r")}`;
   return `${verb} ${id}\n${data}`;
 }
 
 /** Throws BAD_RECORD. */
 export function decodeRequest(content: string): RequestContent {
   const end = content.indexOf("\n");
-  const [verb = "", number = "", coding, ...more] = (end < 0 ? content : content.slice(0, end)).split(" ");
+  const head = end < 0 ? content : content.slice(0, end);
+  // `split` would make an array and three texts of each: a fifth of the time that a request took in all.
+  const space = head.indexOf(" ");
+  const codingAt = head.indexOf(" ", space + 1);
+  const verb = VERBS.find((one) => one.length === space && head.startsWith(one)) ?? fail("form");
   // Requests are counted from 1.
-  const id = parseCount(number) || fail("number");
+  const id = parseCount(head.slice(space + 1, codingAt < 0 ? undefined : codingAt)) || fail("number");
   const isCancel = verb === "cancel";
-  if (!VERBS.includes(verb) || more.length > 0 || isCancel !== end < 0) return fail("form");
-  return { verb: verb as RequestVerb, id, data: isCancel ? "" : decodeData(coding, content.slice(end + 1)) };
+  if (isCancel !== end < 0 || (isCancel && codingAt >= 0)) return fail("form");
+  const coding = codingAt < 0 ? undefined : head.slice(codingAt + 1);
+  const data = isCancel ? "" : decodeData(coding, content.slice(end + 1));
+  if (verb === "error") decodeFailure(data);
+  return { verb, id, data };
 }
 
 export function encodeFailure(id: number, failure: RequestFailure): string {
@@ -72,7 +79,19 @@ function decodeData(coding: string | undefined, data: string): string | Uint8Arr
   if (coding === undefined) return data;
   if (coding === "bytes") return fromBase64(data) ?? fail("base64");
   if (coding !== "escaped") return fail("coding");
-  return data.replace(/\\(.?)/gs, (_, letter) => (letter === "r" ? "\r" : letter === "\\" ? letter : fail("escape")));
+  return data.split("\\\\").map(unescapeCarriageReturns).join("\\");
+}
+
+/** `part` has no doubled backslash. */
+function unescapeCarriageReturns(part: string): string {
+  if (!part.includes("\\")) return part;
+  const text = replace(part, "\\r", "\r");
+  return text.includes("\\") ? fail("escape") : text;
+}
+
+/** `replaceAll`, which takes five times as long for a text that consists of `what`. */
+function replace(text: string, what: string, by: string): string {
+  return text.split(what).join(by);
 }
 
 function fail(detail: string): never {

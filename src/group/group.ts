@@ -333,6 +333,7 @@ export class Group implements MemberOwner, StreamListener {
     // A callback may have lost entries since the last replay.
     if (this.#lacksState(member, state, LOST_NOTHING)) return;
     state.isCatchingUp = false;
+    if (state instanceof JoinState) state.takesAll = false;
     if (state.isReset && state instanceof JoinState) this.#tellReset(member);
     this.#carryOutDue(member, state);
     const place = position ?? "";
@@ -359,7 +360,6 @@ export class Group implements MemberOwner, StreamListener {
       state.toldUpTo = isSkipped ? undefined : entry.id;
       if (!isSkipped) this.#send(member, this.#formOf(entry, state));
     }
-    state.takesAll = false;
   }
 
   #deliver(entry: GroupEntry, all: readonly Member[]): void {

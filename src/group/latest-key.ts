@@ -2,7 +2,7 @@
 
 /** The key of a message in a group that keeps the last value of each key. */
 export interface LatestKey {
-  /** At most 1,024 bytes. */
+  /** At most 1,024 bytes, without lone surrogates. */
   readonly key: string;
   /** True if the message says that the key has no value any more: newcomers receive neither it nor the value. */
   readonly isRemoved: boolean;

@@ -19,6 +19,8 @@ export function withKey(message: GroupMessage, keyOf: (data: never) => unknown, 
   if (typeof key !== "string" || typeof isRemoved !== "boolean") {
     throw new ChannelError("BAD_DATA", "history.latest returns a key, { key, isRemoved } or undefined");
   }
+  // Brokers carry UTF-8, where all lone surrogates are the same character: the values of two keys would be one.
+  if (/\p{Surrogate}/u.test(key)) throw new ChannelError("BAD_DATA", "a key has no lone surrogates");
   if (utf8Length(key) > MAX_KEY_BYTES) throw new ChannelError("BAD_DATA", `a key has at most ${MAX_KEY_BYTES} bytes`);
   return { ...message, latest: { key, isRemoved } };
 }

@@ -105,11 +105,11 @@ export class GroupLog implements HistoryOwner {
   }
 
   /**
-   * Goes on after the interruption with this number: `position` was then the end of the stream, and all entries after it will
-   * arrive. Does nothing if an entry has arrived since, or another interruption.
+   * Goes on after the interruption with this number: `position` was then the end of the stream (undefined: it was empty), and all
+   * entries after it will arrive. Does nothing if an entry has arrived since, or another interruption.
    */
   resumeAt(interruption: number, position: string | undefined): void {
-    if (!this.#isInterrupted || interruption !== this.interruptions || position === undefined) return;
+    if (!this.#isInterrupted || interruption !== this.interruptions) return;
     this.#isInterrupted = false;
     this.#base = position;
   }

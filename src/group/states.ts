@@ -35,10 +35,17 @@ interface Asking {
   readonly signal: AbortSignal;
 }
 
+/** The entry that was made of a result of the application, which may change the object or give it for another group. */
+interface MadeEntry {
+  readonly group: string;
+  readonly message: unknown;
+  readonly entry: GroupEntry;
+}
+
 export class States {
   readonly #options: StatesOptions;
-  /** The entries of states, so that members which share a result also share its encoded bytes. */
-  readonly #entries = new WeakMap<object, GroupEntry>();
+  /** The entry of each result, so that members which share a result also share its encoded bytes. */
+  readonly #made = new WeakMap<object, MadeEntry>();
 
   constructor(options: StatesOptions) {
     this.#options = options;
@@ -66,7 +73,10 @@ export class States {
     const { state } = member;
     state.source ??= new StateSource();
     state.source.set(make, timeoutMs);
-    if (state.source.isOwed) this.ask(group, member, { isReset: true });
+    if (!state.source.isOwed) return;
+    // It is still receiving what was kept: that asks, when it finds that messages are lost, instead of going on beside this.
+    if (state.isCatchingUp) state.isReset = true;
+    else this.ask(group, member, { isReset: true });
   }
 
   async #run(asking: Asking): Promise<void> {
@@ -85,7 +95,11 @@ export class States {
       if (entry !== undefined) {
         const first = await replayAfter(stream, entry.id);
         if (signal.aborted) return;
-        const following = followingOf(stream, first, { since: entry.id, isRepeated: before?.id === entry.id });
+        const following = followingOf(stream, first, {
+          since: entry.id,
+          isRepeated: before?.id === entry.id,
+          hasMoved: (stream.position ?? "") !== start,
+        });
         if (following !== undefined && !state.isReset) {
           source.asking = undefined;
           group.begin(member, state, { entry, following, isReset });
@@ -120,7 +134,7 @@ export class States {
       const { name } = group;
       const context = { group: name, channel: member.channel, lastId, isReset, attempt, signal: call.signal };
       const result: unknown = await Promise.race([aborted(call.signal), make(context as never)]);
-      return call.signal.aborted ? undefined : this.#toEntry(result);
+      return call.signal.aborted ? undefined : this.#toEntry(name, result);
     } catch (error) {
       if (!call.signal.aborted) this.#report(asking, inspectable(error));
       return undefined;
@@ -130,18 +144,18 @@ export class States {
     }
   }
 
-  #toEntry(result: unknown): GroupEntry {
+  #toEntry(group: string, result: unknown): GroupEntry {
     if (typeof result !== "object" || result === null || typeof (result as Snapshot).since !== "string") {
       throw new ChannelError(
         "SNAPSHOT_FAILED",
         "it did not return an object with message and since, an id of the group",
       );
     }
-    const known = this.#entries.get(result);
-    if (known !== undefined) return known;
     const { message, since } = result as Snapshot;
+    const made = this.#made.get(result);
+    if (made?.group === group && made.message === message && made.entry.id === since) return made.entry;
     const entry = new GroupEntry(since, toGroupMessage(encodeWith(this.#options.codec, message)), 0);
-    this.#entries.set(result, entry);
+    this.#made.set(result, { group, message, entry });
     return entry;
   }
 
@@ -173,19 +187,27 @@ function isBefore(stream: GroupStream, a: string, b: string): boolean {
   return stream.compareIds(a, b) < 0;
 }
 
+interface FollowingOptions {
+  readonly since: string;
+  /** True if the call before this one has returned the same id. */
+  readonly isRepeated: boolean;
+  /** True if something was published since the call. */
+  readonly hasMoved: boolean;
+}
+
 /**
  * Returns the entries that follow a state with the id `since`; undefined if some of them may be lost. If the history does not know
- * the id, and has nothing at all, then nothing follows. If the application gives the same id a second time, its state contains
- * everything that is lost: the last change of a quiet group is older than any history.
+ * the id, has nothing at all, and nothing was published meanwhile, then nothing follows. If the application gives the same id a
+ * second time, its state contains everything that is lost: the last change of a quiet group is older than any history.
  */
 function followingOf(
   stream: GroupStream,
   first: Replay,
-  { since, isRepeated }: { readonly since: string; readonly isRepeated: boolean },
+  { since, isRepeated, hasMoved }: FollowingOptions,
 ): Replay | undefined {
   const { entries, position, reset } = first;
   if (!reset) return first;
-  if (entries.length > 0 && !isRepeated) return undefined;
+  if ((entries.length > 0 || hasMoved) && !isRepeated) return undefined;
   const isKnown = since !== "" && stream.isId(since);
   const later = isKnown ? entries.filter(({ id }) => stream.compareIds(id, since) > 0) : entries;
   return { entries: later, position, reset: false };

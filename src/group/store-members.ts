@@ -39,6 +39,9 @@ export interface MovedMember {
   readonly hasStates: boolean;
   /** The member's function. JSON leaves it out, so it is there only if the session stays in its process after all. */
   readonly make?: AnyMakeSnapshot | undefined;
+  readonly timeoutMs?: number | null | undefined;
+  /** The same holds for this one. */
+  readonly onReset?: ((channel: AnyChannel) => unknown) | undefined;
 }
 
 export interface StoreMembersOptions<Attachment, Out>
@@ -137,7 +140,8 @@ export class StoreMembers<Attachment, Out> {
     const tellsReset = state instanceof JoinState && state.options.tellsReset;
     return {
       ...{ group: group.name, since, isReset: state?.isReset === true, withIds, awaitsCursor, tellsReset },
-      ...{ present, hasStates: source !== undefined, make: source?.make },
+      ...{ present, hasStates: source !== undefined, make: source?.make, timeoutMs: source?.timeoutMs },
+      onReset: state instanceof JoinState ? state.options.onReset : undefined,
       attachment: this.#toJson(attachment, group.name, member.channel),
     };
   }
@@ -159,14 +163,16 @@ export class StoreMembers<Attachment, Out> {
     const group = groups.open(name);
     if (group.find(channel) !== undefined) return;
     const cursors = implementationOf(channel)?.cursors;
-    const state = new JoinState({ withIds, tellsReset: cursors === undefined || moved.tellsReset, onReset: undefined });
+    const { onReset } = moved;
+    const state = new JoinState({ withIds, tellsReset: cursors === undefined || moved.tellsReset, onReset });
     state.isCatchingUp = true;
     if (!moved.awaitsCursor) state.toldUpTo = since;
     // Without a position nobody knows what it has not received.
     state.isReset = isReset || since === undefined;
     if (moved.hasStates) {
       state.source = new StateSource();
-      state.source.set(moved.make);
+      // JSON makes null of Infinity.
+      state.source.set(moved.make, moved.timeoutMs ?? undefined);
     }
     const member = new Member(group, channel, state);
     member.attachment = attachment;

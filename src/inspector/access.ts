@@ -2,6 +2,7 @@
 // files, each carrier of its session, each action.
 
 import { badOption } from "../base/option-values.ts";
+import { isSameHost } from "../request/origin.ts";
 import type { ChannelRequest } from "../request/request.ts";
 import { isLoopbackAddress } from "../server/address.ts";
 import type { ExchangeServer } from "../server/exchange-server.ts";
@@ -18,11 +19,9 @@ export type InspectorAuthorize = (
   action: InspectorAction,
 ) => boolean | Response | PromiseLike<boolean | Response>;
 
-/** Fields that proxies add. One of them means that the connection's other end is not the client. */
-const OF_PROXIES = [
-  ...["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"],
-  ...["cf-connecting-ip", "true-client-ip"],
-];
+/** Fields that proxies and tunnels add. One of them means that the connection's other end is not the client. */
+const OF_PROXY =
+  /^(?:forwarded|via|cdn-loop|(?:x-)?(?:forwarded|original|envoy|appengine|amzn)-.*|x-real-ip|.*client-ip|.*connecting-ip)$/;
 
 /** Throws BAD_OPTION without `authorize`, unless only this machine can reach the server. */
 export function checkProtected(server: ExchangeServer, authorize: InspectorAuthorize | undefined): void {
@@ -53,14 +52,17 @@ export async function refusalOf(
 
 /**
  * True for a request of a page of another origin, which has the visitor's cookies. Stricter than `allowedOrigins`: pages that may
- * use the application must not read who else does. A link on another page may lead to the inspector.
+ * use the application must not read who else does. A link on another page may lead to the inspector. The browser's own word that
+ * it is the same origin counts first: behind a proxy that does not pass on `Host` no page has the origin of the host.
  */
 export function isForeignPage(request: ChannelRequest): boolean {
   const { headers } = request;
+  const site = headers.get("sec-fetch-site") ?? "";
+  if (site === "same-origin") return false;
   const origin = headers.get("origin");
-  if (origin !== null) return !URL.canParse(origin) || new URL(origin).host !== request.host.toLowerCase();
+  if (origin !== null) return !isSameHost(origin, request);
   const isNavigation = headers.get("sec-fetch-mode") === "navigate";
-  return !isNavigation && /^(?:cross|same)-site$/.test(headers.get("sec-fetch-site") ?? "");
+  return !isNavigation && /^(?:cross|same)-site$/.test(site);
 }
 
 export function refusal(status: number, text: string): Response {
@@ -76,6 +78,6 @@ function notLocal(request: ChannelRequest): string | undefined {
   if (remoteAddress === undefined || !isLoopbackAddress(remoteAddress)) return "the client is not on this machine";
   const name = host.replace(/:\d*$/, "").toLowerCase();
   if (name !== "localhost" && !isLoopbackAddress(name.replace(/^\[|\]$/g, ""))) return "the host is not localhost";
-  if (OF_PROXIES.some((field) => headers.has(field))) return "a proxy is in front";
+  if ([...headers.keys()].some((field) => OF_PROXY.test(field))) return "a proxy is in front";
   return undefined;
 }

@@ -1,6 +1,7 @@
 // All channels of a server as the inspector knows them: those that are open, and those that have ended lately. Its memory is
 // bounded: a record for each open channel, a number of ended ones, and a number of timelines.
 
+import { detached } from "../base/bytes.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { implementationOf } from "../channel/public-channel.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
@@ -106,7 +107,7 @@ export class ChannelTable {
   }
 
   sessionLost({ request }: DiagnosticsMessages["unichannel:session.lost"]): void {
-    const text = `a client came back to a session that does not exist: ${request.path.slice(0, MAX_TEXT)}`;
+    const text = `a client came back to a session that does not exist: ${detached(request.path.slice(0, MAX_TEXT))}`;
     this.#happened(this.#event("lost", text));
   }
 
@@ -187,7 +188,8 @@ function isOrdinary({ code, by }: CloseStatus): boolean {
 /** The name and message of an error. Never throws: a getter of an exception may. */
 function textOf(error: unknown): string {
   try {
-    return String(error instanceof Error ? `${error.name}: ${error.message}` : error).slice(0, MAX_TEXT);
+    // Detached: messages of errors often quote what a client has sent, which may be long.
+    return detached(String(error instanceof Error ? `${error.name}: ${error.message}` : error).slice(0, MAX_TEXT));
   } catch {
     return "an exception that has no text";
   }

@@ -64,22 +64,27 @@ export class GroupActivity {
   /** The latest messages of a group, newest first. The first call reads them from its history. */
   messagesOf(group: string): readonly MessagePreview[] {
     const known = this.#messages.get(group);
-    if (known !== undefined) return [...known.latest()].reverse();
+    if (known !== undefined) {
+      // The group at which nobody has looked for longest is first.
+      this.#messages.delete(group);
+      this.#messages.set(group, known);
+      return [...known.latest()].reverse();
+    }
     const ring = new Ring<MessagePreview>(MAX_MESSAGES);
     this.#messages.set(group, ring);
     if (this.#messages.size > MAX_KEPT) this.#messages.delete(this.#messages.keys().next().value!);
-    void this.#readHistory(group, ring);
+    // A broker that cannot be reached, or a value that has no text, leaves the list as it is.
+    this.#readHistory(group, ring).catch(() => {});
     return [];
   }
 
   async #readHistory(group: string, ring: Ring<MessagePreview>): Promise<void> {
-    // A broker that cannot be reached leaves the list empty.
-    const { messages } = await this.#store.history(group).catch(() => ({ messages: [] }));
+    const { messages } = await this.#store.history(group);
     const since = ring.latest();
     const old = messages
       .slice(-MAX_MESSAGES)
       .filter(({ id }) => !since.some((one) => one.id === id))
-      .map(({ id, data, event = "" }) => ({ id, event, ...shorten(toText(data)) }));
+      .map(({ id, data, event = "" }) => ({ id, event: beginning(event), ...shorten(toText(data)) }));
     const whole = new Ring<MessagePreview>(MAX_MESSAGES);
     for (const message of [...old, ...since]) whole.push(message);
     if (this.#messages.get(group) === ring) this.#messages.set(group, whole);
@@ -94,7 +99,7 @@ export class GroupActivity {
 }
 
 function preview({ id, published }: GroupEntry, at: number): MessagePreview {
-  return { id, at, event: published.event?.event ?? "", ...shorten(published.body) };
+  return { id, at, event: beginning(published.event?.event ?? ""), ...shorten(published.body) };
 }
 
 function toText(data: unknown): string | Uint8Array {
@@ -102,12 +107,15 @@ function toText(data: unknown): string | Uint8Array {
   return JSON.stringify(data);
 }
 
-/** A copy of the beginning: a part of a long text would keep all of it in memory. */
+/** The beginning as a copy: a part of a long text would keep all of it in memory. */
 function shorten(body: string | Uint8Array): Pick<MessagePreview, "text" | "bytes"> {
   if (typeof body !== "string") {
     const shown = Buffer.from(body.subarray(0, MAX_TEXT / 6)).toString("hex");
     return { text: `0x${shown}${body.length > MAX_TEXT / 6 ? "…" : ""}`, bytes: body.length };
   }
-  const text = body.length > MAX_TEXT ? `${Buffer.from(body.slice(0, MAX_TEXT)).toString()}…` : body;
-  return { text, bytes: Buffer.byteLength(body) };
+  return { text: beginning(body), bytes: Buffer.byteLength(body) };
+}
+
+function beginning(text: string): string {
+  return text.length > MAX_TEXT ? `${Buffer.from(text.slice(0, MAX_TEXT)).toString()}…` : text;
 }

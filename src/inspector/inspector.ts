@@ -10,6 +10,7 @@ import {
   checkOptions,
   type ValueCheck,
 } from "../base/option-values.ts";
+import type { Channel, Message } from "../channel/channel.ts";
 import type { GroupStore } from "../group/group-store.ts";
 import { checkStores, type NamedStores } from "../group/moving.ts";
 import { ChannelRequest } from "../request/request.ts";
@@ -36,8 +37,19 @@ import { Viewers } from "./viewers.ts";
 
 /** Open pages of one inspector. */
 export const MAX_VIEWERS = 20;
-/** How long a page without a network stays. */
-const RESUME_MS = 15_000;
+const FOREIGN =
+  "a page of another origin may not look at this inspector; if it is its own page, a proxy in front does not pass on Host";
+const TOO_MANY = `${MAX_VIEWERS} pages of this inspector are open`;
+
+/** A page without a network stays for 15 s. The limits that the server has for its own clients would end it. */
+const SESSION = {
+  resumeMs: 15_000,
+  maxMessageBytes: MAX_MESSAGE_BYTES,
+  maxBufferedBytes: 1_048_576,
+  onOverflow: "close",
+  maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+  maxBytesPerSecond: Number.POSITIVE_INFINITY,
+} as const;
 
 /** The options of `inspector`. */
 export interface InspectorOptions {
@@ -142,18 +154,21 @@ class ServerInspector {
     if (request.isRefused) return refusal(403, "refused");
     if (this.#isClosed) return refusal(503, "the inspector was closed");
     const { method, path } = request;
-    if (isForeignPage(request)) return refusal(403, "a page of another origin may not look at this inspector");
+    if (isForeignPage(request)) return refusal(403, FOREIGN);
     const name = path.slice(path.lastIndexOf("/") + 1);
     const refused = await this.#refusal(request, "view");
     if (refused !== undefined) return refused;
+    // It may have been closed while the application was asked.
+    if (this.#isClosed) return refusal(503, "the inspector was closed");
     if (name === "live") return this.#live(request);
     if (method !== "GET" && method !== "HEAD")
       return new Response(null, { status: 405, headers: { Allow: "GET, HEAD" } });
     // The page's own links are relative to the route with a slash at its end.
     if (name === "") return pageItself();
-    const file = /(?:inspector\/page|base|client|codec|protocol)\/[^/]+$/.exec(path)?.[0];
+    const file = /(?:inspector\/page|base|client|codec|protocol)\/[^/]+\.(?:css|html|js|svg)$/.exec(path)?.[0];
     if (file !== undefined) return pageFile(file) ?? refusal(404, "Not Found");
-    return new Response(null, { status: 308, headers: { Location: `${name}/` } });
+    // Without the dot a name such as "https:evil.example" would be an address of its own (RFC 3986 §4.2).
+    return new Response(null, { status: 308, headers: { Location: `./${name}/` } });
   }
 
   close(): void {
@@ -171,7 +186,8 @@ class ServerInspector {
     await guard(
       async () => {
         const refused = await this.#refusal(request, action);
-        error = refused === undefined ? await act(action, given, context) : `you may not ${action} here`;
+        if (this.#isClosed) error = "the inspector was closed";
+        else error = refused === undefined ? await act(action, given, context) : `you may not ${action} here`;
       },
       (thrown) => this.#exchanges.report(thrown, { source: "handler", request }),
     );
@@ -179,20 +195,21 @@ class ServerInspector {
   }
 
   #live(request: ChannelRequest): Response {
-    if (this.#viewers.size >= MAX_VIEWERS && !request.query.has("session"))
-      return refusal(503, `${MAX_VIEWERS} pages of this inspector are open`);
+    if (this.#viewers.size >= MAX_VIEWERS && !request.query.has("session")) return refusal(503, TOO_MANY);
     this.#own.add(request);
     const viewers = this.#viewers;
-    const channel = openSession(
-      request,
-      {
-        open: (own) => viewers.open(own, request),
-        restored: (own) => viewers.open(own, request),
-        message: (message, own) => viewers.message(own, message),
-        close: (_, own) => viewers.close(own),
-      },
-      { maxMessageBytes: MAX_MESSAGE_BYTES, resumeMs: RESUME_MS },
-    );
+    const open = (own: Channel): void => {
+      // A page that comes back to a session which does not exist any more gets a new one.
+      if (viewers.size < MAX_VIEWERS) viewers.open(own, request);
+      else own.close(1013, TOO_MANY);
+    };
+    const handlers = {
+      open,
+      restored: open,
+      message: (message: Message, own: Channel) => viewers.message(own, message),
+      close: (_: unknown, own: Channel) => viewers.close(own),
+    };
+    const channel = openSession(request, handlers, SESSION);
     viewers.carried(channel, request);
     return channel.response;
   }

@@ -28,7 +28,9 @@ export function listenTo(server: BaseServer, { table, isOwn, stopped, report }: 
     "unichannel:channel.rate": (message) => table.rateExceeded(message),
     "unichannel:session.attach": (message) => table.carrierAttached(message),
     "unichannel:session.detach": (message) => table.carrierLost(message),
-    "unichannel:session.lost": (message) => table.sessionLost(message),
+    "unichannel:session.lost": (message) => {
+      if (!isOwn(message.request)) table.sessionLost(message);
+    },
     "unichannel:error": (message) => table.failed(message),
     "unichannel:server.stop": stopped,
   };

@@ -15,6 +15,8 @@ export class Viewer {
   /** The request of its latest carrier, by which it is authorized again. */
   request: ChannelRequest;
   view: View = FIRST_VIEW;
+  /** The application was asked whether this page may still look, and has not answered. */
+  isAsked = false;
   #happened: TimelineEvent[] = [];
   #left = 0;
 

@@ -7,6 +7,7 @@ import type { ChannelRequest } from "../request/request.ts";
 import type { ServerStats } from "../server/counts.ts";
 import { type ActionName, actionOf } from "./actions.ts";
 import type { ChannelTable } from "./channel-table.ts";
+import { CpuBudget } from "./cpu-budget.ts";
 import { channelDetail, channelsPage, groupDetail, groupsPage, type WatchedStores } from "./lists.ts";
 import type { Done, Hello, Kind, Sample, TimelineEvent, Update } from "./page/wire.ts";
 import type { Sampler } from "./sampler.ts";
@@ -14,10 +15,7 @@ import { type Loose, parseMessage, toView } from "./view.ts";
 import { Viewer } from "./viewer.ts";
 
 const TICK_MS = 1000;
-/** The part of the time that looking may take: a tick that took longer than 20 ms makes the pause until the next one longer. */
-const MAX_SHARE = 0.02;
-const MAX_TICK_MS = 10_000;
-/** Interval at which the application is asked whether a page may still look. */
+/** Interval at which the application is asked whether a page may still look, and the time that it has for its answer. */
 export const RECHECK_MS = 30_000;
 /** Close code of a page that may not look any more; of the application's range (RFC 6455 §7.4.2). */
 export const NOT_AUTHORIZED = 4401;
@@ -39,15 +37,17 @@ export interface ViewersOwner {
 export class Viewers {
   readonly #owner: ViewersOwner;
   readonly #viewers = new Map<Channel, Viewer>();
+  readonly #budget: CpuBudget;
   #timer: Timer | undefined;
+  /** Runs as long as a page is open, also one that is hidden or paused: it may look again at any time. */
+  #recheckTimer: Timer | undefined;
   #sampledAt = 0;
-  #checkedAt = 0;
-  #tickMs = TICK_MS;
   #received = 0;
   #sent = 0;
 
   constructor(owner: ViewersOwner) {
     this.#owner = owner;
+    this.#budget = new CpuBudget(() => owner.clock.now());
   }
 
   get size(): number {
@@ -60,6 +60,7 @@ export class Viewers {
     const now = this.#owner.clock.now();
     const samples = this.#owner.sampler.latest();
     this.#send(channel, { type: "hello", now, samples, ...this.#owner.hello() });
+    this.#checkLater();
   }
 
   /** A carrier of a page was authorized. */
@@ -78,19 +79,21 @@ export class Viewers {
     if (action !== undefined) return this.#act(viewer, action, given);
     viewer.view = toView(given);
     this.#check();
-    if (viewer.isLooking) this.#update(viewer, null);
+    if (viewer.isLooking) this.#answer(viewer);
     return undefined;
   }
 
   close(channel: Channel): void {
     this.#viewers.delete(channel);
     this.#check();
+    this.#checkLater();
   }
 
   closeAll(): void {
     for (const channel of [...this.#viewers.keys()]) channel.close(1001, "the inspector was closed");
     this.#viewers.clear();
     this.#check();
+    this.#checkLater();
   }
 
   happened(event: TimelineEvent): void {
@@ -105,9 +108,8 @@ export class Viewers {
     if (isLooked) {
       sampler.start();
       for (const { activity } of stores.values()) activity.start();
-      this.#sample();
-      this.#checkedAt = clock.now();
-      this.#timer = clock.setTimer(() => this.#tick(), TICK_MS);
+      if (this.#budget.waitMs === 0) this.#budget.run(() => this.#sample());
+      this.#tickLater();
     } else {
       clock.clearTimer(this.#timer);
       this.#timer = undefined;
@@ -116,21 +118,28 @@ export class Viewers {
     }
   }
 
+  #tickLater(): void {
+    this.#timer = this.#owner.clock.setTimer(
+      () => {
+        // Set first, so that an exception does not end all updates.
+        this.#tickLater();
+        this.#budget.run(() => this.#tick());
+      },
+      Math.max(TICK_MS, this.#budget.waitMs),
+    );
+  }
+
   #tick(): void {
     const { clock, stores } = this.#owner;
     const now = clock.now();
-    // Set first, so that an exception below does not end all updates.
-    this.#timer = clock.setTimer(() => this.#tick(), this.#tickMs);
-    const before = process.cpuUsage();
     for (const { activity } of stores.values()) activity.tick(Math.max(1, now - this.#sampledAt));
     const sample = this.#sample();
     for (const viewer of this.#viewers.values()) if (viewer.isLooking && viewer.isReady) this.#update(viewer, sample);
-    if (now - this.#checkedAt >= RECHECK_MS) {
-      this.#checkedAt = now;
-      for (const viewer of this.#viewers.values()) void this.#recheck(viewer);
-    }
-    const { user, system } = process.cpuUsage(before);
-    this.#tickMs = Math.min(Math.max(TICK_MS, (user + system) / 1000 / MAX_SHARE), MAX_TICK_MS);
+  }
+
+  /** Answers a page that shows something else now. One that asks too often, or takes nothing, is answered by the next tick. */
+  #answer(viewer: Viewer): void {
+    if (viewer.isReady && this.#budget.waitMs === 0) this.#budget.run(() => this.#update(viewer, null));
   }
 
   #sample(): Sample | undefined {
@@ -177,7 +186,28 @@ export class Viewers {
     if (channel.send(JSON.stringify(message))) this.#sent += 1;
   }
 
-  async #recheck({ channel, request }: Viewer): Promise<void> {
-    if (!(await this.#owner.mayLook(request))) channel.close(NOT_AUTHORIZED, "not authorized any more");
+  /** Starts or stops the timer that asks the application again. */
+  #checkLater(): void {
+    const { clock } = this.#owner;
+    if (this.#viewers.size > 0 === (this.#recheckTimer !== undefined)) return;
+    if (this.#viewers.size > 0) this.#recheckTimer = clock.setTimer(() => this.#recheckAll(), RECHECK_MS);
+    else {
+      clock.clearTimer(this.#recheckTimer);
+      this.#recheckTimer = undefined;
+    }
+  }
+
+  #recheckAll(): void {
+    this.#recheckTimer = this.#owner.clock.setTimer(() => this.#recheckAll(), RECHECK_MS);
+    for (const viewer of [...this.#viewers.values()]) void this.#recheck(viewer);
+  }
+
+  /** No answer is a no: a database that hangs must not let a page look forever. */
+  async #recheck(viewer: Viewer): Promise<void> {
+    const { channel, request, isAsked } = viewer;
+    viewer.isAsked = true;
+    const mayLook = !isAsked && (await this.#owner.mayLook(request));
+    viewer.isAsked = false;
+    if (!mayLook) channel.close(NOT_AUTHORIZED, "not authorized any more");
   }
 }

@@ -70,7 +70,7 @@ function fromFunction(
  * anybody on the network could have changed it. If it came over http, a proxy may have ended TLS, so the scheme of the page is
  * not compared.
  */
-function isSameHost(origin: string, request: ChannelRequest): boolean {
+export function isSameHost(origin: string, request: ChannelRequest): boolean {
   const [scheme, authority] = origin.toLowerCase().split("://");
   if (authority === undefined || (scheme !== "https" && (scheme !== "http" || request.scheme === "https")))
     return false;

@@ -283,7 +283,7 @@ export class CurrentCarrier implements Flushable {
   }
 
   #acknowledge(carrier: Carrier): void {
-    carrier.write({ type: "ack", received: this.#session.takeAck(this.#session.taken) });
+    carrier.write({ type: "ack", received: this.#session.takeAck(this.#session.ackNumber) });
   }
 
   /**

@@ -10,9 +10,10 @@ import { pause } from "../base/pause.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { TransportChannel } from "../channel/transport-channel.ts";
+import { IncomingRequest } from "../transport/requests.ts";
 import type { MembershipMover } from "./memberships.ts";
 import type { OpenSession, Sessions } from "./registry.ts";
-import { encodeSnapshot, type SessionSnapshot } from "./snapshot.ts";
+import { encodeSnapshot, type SessionSnapshot, type WaitingItem } from "./snapshot.ts";
 
 export interface HandOverOptions {
   readonly sessions: Sessions;
@@ -153,7 +154,7 @@ export class HandOver {
       cursors: session.cursors?.snapshot(),
       requests: session.requests?.snapshot(),
       takenAtClose,
-      inbox: [...inbox, ...transport.waiting()],
+      inbox: [...inbox, ...transport.waiting()].filter(isWanted),
       attachment: this.#attachment(channel.publicChannel),
       memberships,
       state,
@@ -213,6 +214,11 @@ export class HandOver {
     if (this.#underWay >= MAX_UNDER_WAY) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#underWay += 1;
   }
+}
+
+/** False for a request that its client has cancelled: it would be handled in the next process, maybe for the second time. */
+function isWanted(item: WaitingItem): boolean {
+  return !(item instanceof IncomingRequest && item.isCancelled);
 }
 
 function isUnavailable(error: unknown): boolean {

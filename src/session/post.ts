@@ -144,6 +144,7 @@ class PostIntake {
   async #deliver(records: readonly NumberedRecord[]): Promise<PostAnswer> {
     const transport = this.#transport;
     const { from } = this.#settings;
+    transport.checkRequests(from, records);
     for (let i = 0; i < records.length; i += TURN_RECORDS) {
       if (i > 0) await new Promise(setImmediate);
       if (transport.isOver) return SESSION_OVER;
@@ -153,7 +154,9 @@ class PostIntake {
     this.#hold(0);
     // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
     const last = from + records.length - 1;
-    await this.#posts.wait(() => transport.session.taken >= last || this.#isInVain, ACK_MS);
+    // Not if the client's next POST may have the reply for which the application waits.
+    const isDone = (): boolean => transport.session.taken >= last || this.#awaitsReply || this.#isInVain;
+    await this.#posts.wait(isDone, ACK_MS);
     return this.#acknowledgement(200);
   }
 
@@ -170,7 +173,13 @@ class PostIntake {
   get #mayBeTaken(): boolean {
     const { session, isLeaving } = this.#transport;
     if (isLeaving || session.claim !== undefined) return false;
-    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && session.incoming.isFree;
+    // A reply passes the messages before it, as on a WebSocket: they are held, up to the same bound.
+    const hasRoom = session.incoming.isFree || (this.#awaitsReply && !session.incoming.isFull);
+    return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && hasRoom;
+  }
+
+  get #awaitsReply(): boolean {
+    return this.#transport.listener?.awaitsReply === true;
   }
 
   get #leavesNoGap(): boolean {

@@ -21,6 +21,7 @@ export interface RequestsSnapshot {
 
 export class Requests implements SessionRequests {
   readonly maxAsked: number;
+  isLeaving = false;
   /** The most requests of the client that may be without a reply. */
   readonly maxAnswered: number;
   #last: number;
@@ -47,10 +48,20 @@ export class Requests implements SessionRequests {
 
   /** The client asks. Undefined if there is no room for another request. Throws BAD_RECORD for a number that has been. */
   arrived({ id, data }: RequestContent): IncomingRequest | undefined {
-    if (id <= this.#lastOfClient) throw new ChannelError("BAD_RECORD", `request ${id} after ${this.#lastOfClient}`);
+    if (id <= this.#lastOfClient) throw repeated(id, this.#lastOfClient);
     this.#lastOfClient = id;
     if (this.#unanswered.size >= this.maxAnswered) return undefined;
     return this.restored(id, typeof data === "string" ? data : ownBytes(data));
+  }
+
+  /** Throws BAD_RECORD if one of these contents, which were decoded before, asks with a number that has been. */
+  check(contents: readonly string[]): void {
+    let last = this.#lastOfClient;
+    for (const content of contents) {
+      const id = Number(/^ask (\d+)/.exec(content)?.[1] ?? Number.POSITIVE_INFINITY);
+      if (id <= last) throw repeated(id, last);
+      if (id < Number.POSITIVE_INFINITY) last = id;
+    }
   }
 
   /** A request that had arrived in another process. */
@@ -67,6 +78,10 @@ export class Requests implements SessionRequests {
   answered(id: number): void {
     this.#unanswered.delete(id);
   }
+}
+
+function repeated(id: number, last: number): ChannelError {
+  return new ChannelError("BAD_RECORD", `request ${id} after ${last}`);
 }
 
 /** The longest content of a request whose data has `maxMessageBytes`. */

@@ -52,6 +52,15 @@ export class ServerSession extends Session<KeptRecord> {
     return this.#takenAtClose ?? this.received - this.incoming.untaken;
   }
 
+  /**
+   * The number that is acknowledged to a client that sends on: that of the last record taken. While the application waits for a reply
+   * of the client, that of the last one which has arrived: the client may have to send more before the reply.
+   */
+  get ackNumber(): number {
+    const awaitsReply = this.#takenAtClose === undefined && this.incoming.listener?.awaitsReply === true;
+    return awaitsReply ? this.received : this.taken;
+  }
+
   /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */
   canResume(after: number): boolean {
     if (this.state.isOver || after > this.sent) return false;
@@ -111,11 +120,11 @@ export class ServerSession extends Session<KeptRecord> {
   }
 
   override get hasAck(): boolean {
-    return super.hasAck && this.hasAckFor(this.taken);
+    return super.hasAck && this.hasAckFor(this.ackNumber);
   }
 
   override get isAckDue(): boolean {
-    return super.isAckDue && this.isAckDueFor(this.taken);
+    return super.isAckDue && this.isAckDueFor(this.ackNumber);
   }
 
   /** By default the number up to which the client's records have arrived. */

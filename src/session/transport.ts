@@ -97,6 +97,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
    */
   suspend(): void {
     this.#isLeaving = true;
+    if (this.requests !== undefined) this.requests.isLeaving = true;
     // Nothing is done any more for which the claim would be needed.
     this.session.claim?.giveUp();
     this.#carrier.suspend();
@@ -195,6 +196,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   send(message: OutboundMessage): void {
     if (message.body !== null && this.session.state.isOpen) this.keep(toRecord(message));
+    if (message instanceof OutboundRequest && this.listener?.awaitsReply === true) this.#replyIsAwaited();
   }
 
   sendText(text: string): void {
@@ -244,6 +246,15 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.liveness.isConfirmed = true;
     this.#carrier.liveness.heard();
     this.#acknowledged(received);
+  }
+
+  /** Throws BAD_RECORD if one of the posted records is a request that must not come: none of them is accepted then (§5). */
+  checkRequests(from: number, records: readonly NumberedRecord[]): void {
+    const isNew = (_: unknown, i: number): boolean => from + i > this.session.received;
+    const contents = records.filter(isNew).flatMap((record) => (record.type === "request" ? [record.data] : []));
+    if (contents.length === 0) return;
+    if (this.session.requests === undefined) throw notAnnounced();
+    this.session.requests.check(contents);
   }
 
   /** Takes posted records. The first has the number `from`, which must leave no gap. */
@@ -380,7 +391,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #requestReceived(content: RequestContent): void {
     const { requests, incoming } = this.session;
     const { verb, id } = content;
-    if (requests === undefined) throw new ChannelError("BAD_RECORD", "a request, which the client has not announced");
+    if (requests === undefined) throw notAnnounced();
     if (verb === "cancel") requests.cancelled(id);
     else if (verb !== "ask") this.listener?.replyArrived(content);
     else {
@@ -394,6 +405,12 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     if (this.session.state.isOpen) this.keep(new OutboundRequest(encodeFailure(id, { code: "TOO_MANY_REQUESTS" })));
   }
 
+  /** The reply may come behind messages that wait for the application: its client is let send them. */
+  #replyIsAwaited(): void {
+    this.#carrier.acknowledgeIfDue();
+    this.posts?.check();
+  }
+
   /** A message or request that had arrived in another process. */
   #deliver(item: WaitingItem): void {
     const { requests, incoming } = this.session;
@@ -404,6 +421,10 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #messageReceived(data: string | Uint8Array): void {
     if (this.session.incoming.add(data)) this.#carrier.pause();
   }
+}
+
+function notAnnounced(): ChannelError {
+  return new ChannelError("BAD_RECORD", "a request, which the client has not announced");
 }
 
 function isFromClient(record: SessionRecord): record is NumberedRecord {

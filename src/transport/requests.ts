@@ -6,6 +6,8 @@ import type { ChannelError } from "../base/errors.ts";
 export interface SessionRequests {
   /** The most requests of this end that its client takes at once. */
   readonly maxAsked: number;
+  /** True from the moment at which the session is about to leave this process: no reply comes any more. */
+  readonly isLeaving: boolean;
   /** The number of the next request of this end. */
   nextId(): number;
   /** A request of the client has its reply, or gets none. */

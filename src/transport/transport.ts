@@ -118,6 +118,8 @@ export interface TransportListener {
 export interface SessionListener extends TransportListener {
   /** Messages that arrived and were not handed to the application: those that wait, and those that its close has dropped. */
   readonly undeliveredMessages: number;
+  /** True if the application waits for a reply of the client. */
+  readonly awaitsReply: boolean;
   /** A request of the client, in its order among the messages. */
   requestArrived(request: IncomingRequest): void;
   /** The `reply` or `error` to a request of this end; not in order with messages that wait. Throws BAD_RECORD if it is malformed. */

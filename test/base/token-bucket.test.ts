@@ -25,6 +25,7 @@ describe("a token bucket", () => {
     [0.5, 1000, 1],
     [0, 1000, 0],
     [0, 0, 0],
+    [-0, 1000, 0],
   ] as const) {
     it(`of ${perSecond} in a second and ${burstMs} ms gives ${atOnce} at once, at any time of day`, () => {
       for (const now of [0, 1.7e12, 1.7e12 + 0.5])

@@ -197,8 +197,39 @@ describe("The inspector's page", { skip }, () => {
     assert.equal(await page.evaluate(() => document.activeElement?.id), "channel-title");
     await page.keyboard.press("Escape");
     await page.waitForSelector("#channel-panel", { state: "hidden" });
+    assert.match((await page.evaluate(() => document.activeElement?.getAttribute("href"))) ?? "", /^#\/channels\/./);
     await page.goBack();
     await page.waitForSelector("#channel-panel:not([hidden])");
+  });
+
+  it("shows what cannot be seen in names that clients choose, and opens such groups", async (t) => {
+    const { page, rooms, complaints } = await operate(t, 0);
+    const names = ["\ud800half of a pair", "\u202Eturned around", "100 %u0041", "a\0b"];
+    for (const name of names) await rooms.publish(name, `of ${name.length}`);
+    await page.getByRole("link", { name: "Groups" }).click();
+    await page.waitForFunction(...text("#group-total", `${names.length + 1} groups`));
+    for (const name of names) {
+      const [seen] = /half|turned|100|a\\u0000b/.exec(name.replace("\0", "\\u0000"))!;
+      await page.locator("#group-list a", { hasText: seen }).click();
+      await page.waitForFunction(...text("#messages", new RegExp(`of ${name.length}`)));
+      await page.keyboard.press("Escape");
+    }
+    assert.match((await page.locator("#group-list").textContent()) ?? "", /\\u202eturned/);
+    assert.deepEqual(complaints, []);
+  });
+
+  it("says in the dialog why a channel was not closed", async (t) => {
+    const { page, session } = await operate(t, 0, { allow: { close: true } });
+    await page.getByRole("link", { name: "Channels" }).click();
+    await page.locator("#channel-list a").click();
+    await page.getByRole("button", { name: "Close this channel" }).click();
+    await page.getByLabel("Code").fill("1006");
+    await page.getByRole("button", { name: "Close it" }).click();
+    await page.waitForFunction(...text("#close-error", /1006/));
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByRole("button", { name: "Close this channel" }).click();
+    assert.equal(await page.locator("#close-error").textContent(), "");
+    assert.equal(session.state, "open");
   });
 
   it("fits a phone, has a name for each control, and enough contrast in light and dark", async (t) => {
@@ -214,6 +245,12 @@ describe("The inspector's page", { skip }, () => {
       }
       assert.deepEqual(await page.evaluate(weakColors), [], scheme);
     }
+    await page.getByRole("link", { name: "Channels", exact: true }).click();
+    await page.locator("#channel-list a").nth(30).click();
+    await page.waitForSelector("#timeline li");
+    assert.equal(await page.evaluate(() => scrollY), 0, "the panel begins at its top");
+    await page.getByRole("button", { name: "Close the panel" }).first().click();
+    await page.waitForFunction(() => scrollY > 300 && document.activeElement?.classList.contains("row"));
     await page.getByRole("button", { name: "Use light colors" }).click();
     await page.waitForSelector('html[data-theme="light"]');
     await page.reload();

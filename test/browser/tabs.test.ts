@@ -142,6 +142,26 @@ describe("Tabs that share a session in Chromium", { skip: chromium.skip }, () =>
     assert.equal(site.channels.length, 1);
   });
 
+  it("take the session up again when the user goes back to a page whose successors have led and are closed", async (t) => {
+    const site = await startSite(t);
+    const [first, second] = [await openTab(site, "first"), await openTab(site, "second")];
+    for (const tab of [first, second]) await isOpen(tab);
+    await first.page.goto(`${site.server.url}/other`);
+    const third = await openTab(site, "third");
+    await isOpen(third);
+    await second.page.close();
+    await waitFor(third.page, "left.statuses.at(-1) === 'leading' && left.connection.state === 'open'");
+    await third.page.close();
+    await first.page.back();
+    await waitFor(first.page, "typeof left === 'object' && left.connection.state === 'open'");
+    site.channels[0]!.send("1");
+    await send(first);
+    await waitFor(first.page, "left.got.length === 1");
+    await until(() => site.up.get("first")?.length === 1, "the page has sent");
+    assert.deepEqual(await first.page.evaluate("left.openings"), ["new", "resumed"]);
+    assert.equal(site.channels.length, 1);
+  });
+
   it("take the lock from a tab that stands still and keeps it", async (t) => {
     const site = await startSite(t);
     const [first, second] = [await openTab(site, "first"), await openTab(site, "second")];

@@ -80,6 +80,15 @@ describe("StreamView", () => {
     assert.equal(view.receive(text("a", 1, "x")), false);
   });
 
+  it("is not whole if the end, from another process, is all that there is of a stream", () => {
+    const view = new StreamView();
+    view.receive({ stream: "a", end: "lost" });
+    assert.deepEqual([view.stream, view.state, view.isWhole], ["a", "lost", false]);
+    view.receive({ stream: "b", n: 0, begin: true });
+    view.receive({ stream: "b", end: "lost" });
+    assert.deepEqual([view.state, view.isWhole], ["lost", true]);
+  });
+
   it("takes nothing else", () => {
     const others = [undefined, null, 1, "", "text", "{", "{}", "[1]", new Uint8Array(2), { data: null }, { stream: 1 }];
     const almost = [

@@ -695,6 +695,12 @@ export function sessionConformance(
         assert.equal((await socket.closed()).code, 1002, contents.join());
       }
       const { session } = opened(await poll(t, endpoint, { requests: 1 }));
+      const asks = [request("ask 1\nx"), request("ask 1\ny")];
+      for (const bad of [asks, [request("error 1\nno JSON")]]) {
+        assert.equal((await post(t, endpoint, session, 1, text("a"), ...bad)).status, 400);
+        // None of the records was accepted (§5).
+        assert.equal((await post(t, endpoint, session, 2, text("b"))).status, 409);
+      }
       const body = "event: request\ndata: ask 1 json\ndata: x\n\n";
       assert.equal((await ask(t, endpoint, { method: "POST", query: { session, from: 1 }, body })).status, 400);
     });

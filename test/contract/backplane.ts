@@ -352,6 +352,19 @@ export function backplaneContract(
       assert.equal(near.entries.length, 49);
     });
 
+    for (const most of [1000.5, 2 ** 60, 1e300, Number.POSITIVE_INFINITY]) {
+      it(`keeps all entries and values where the limits are ${most}`, async (t) => {
+        const [, a, b] = await cluster(t, 2);
+        const keep = { size: most, ttlMs: most };
+        for (const n of numbers(3)) await a!.publish("g", bytes(n), keep);
+        assert.deepEqual((await b!.history("g")).entries.map(textOf), numbers(3));
+        if (!hasLatest(a!) || !hasLatest(b!)) return;
+        const of = { isRemoved: false, maxKeys: most, ttlMs: most };
+        for (const key of numbers(3)) await a.publishLatest("v", bytes(key), keep, { ...of, key });
+        assert.deepEqual((await b.latest("v")).map(textOf).sort(), numbers(3).sort());
+      });
+    }
+
     it("takes any text for a group, and keeps all of them apart", async (t) => {
       const [, a, b] = await cluster(t, 2);
       const heard = new Map<string, Recorder>();

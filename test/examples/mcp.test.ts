@@ -3,22 +3,15 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import { FaultProxy } from "../support/fault-proxy.ts";
+import { needsMcpSdk } from "../support/mcp-sdk.ts";
 import { until } from "../support/wait.ts";
 import { runExample, TIMEOUT_MS } from "./example.ts";
 
-function needsSdk(): string | false {
-  if (existsSync("examples/mcp/node_modules/.package-lock.json")) return false;
-  const reason = "the packages of examples/mcp are not installed";
-  if (process.env["UNICHANNEL_REQUIRE_ALL"]) throw new Error(`${reason}, and UNICHANNEL_REQUIRE_ALL is set`);
-  return reason;
-}
-
 const COUNT = 300;
 
-describe("examples/mcp", { skip: needsSdk(), timeout: TIMEOUT_MS }, () => {
+describe("examples/mcp", { skip: needsMcpSdk(), timeout: TIMEOUT_MS }, () => {
   it("has no type errors with the types of the SDK, which takes the event store as it is", () => {
     const args = ["node_modules/typescript/bin/tsc", "-p", "examples/mcp"];
     const { status, stdout } = spawnSync(process.execPath, args, { encoding: "utf8" });

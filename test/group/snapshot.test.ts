@@ -110,13 +110,14 @@ describe("joining with a snapshot", () => {
   });
 
   it("does the same with a history that is shorter than a snapshot takes", async () => {
-    let asked = 0;
+    let members = 0;
     for (let seed = 1; seed <= 10; seed++) {
       const told: unknown[] = [];
       const store = createChannelStore({ history: { size: 3 }, onError: (error) => told.push(error) });
-      asked += (await run([store], chance(seed * 104_729), 300)).length;
+      members += (await run([store], chance(seed * 104_729), 300)).length;
     }
-    assert.ok(asked > 100);
+    // How many come while the state changes depends on the runtime's timers: some 500 on Node, 70 on Deno.
+    assert.ok(members > 30, `${members} members`);
   });
 
   it("does the same over a backplane that is late with everything", async () => {
@@ -262,6 +263,29 @@ describe("a member with a snapshot", () => {
     assert.deepEqual(copy.wrong, []);
   });
 
+  it("gets a new state at once in a group that never had a message, when the broker was emptied", async (t) => {
+    // Time stands still: nothing may wait for a replica that has nothing to catch up with.
+    const clock = new VirtualClock();
+    const backplane: Backplane = new MemoryBackplane(clock);
+    const { subscribe } = backplane;
+    const listeners: BackplaneListener[] = [];
+    backplane.subscribe = (group, listener) => {
+      listeners.push(listener);
+      return subscribe.call(backplane, group, listener);
+    };
+    const store = createChannelStore({ backplane, clock });
+    t.after(() => store.close());
+    const source = counting();
+    const copy = new Copy();
+    store.addToGroup("g", copy.member.channel, undefined, source.options);
+    await until(() => copy.states === 1, "it has the first state");
+    listeners[0]!.gap();
+    await until(() => copy.states === 2, "it has the second state");
+    await store.publish("g", json({ next: 1 }));
+    await until(() => copy.value === 1, "it has the message after it");
+    assert.deepEqual([copy.wrong, copy.resets], [[], 1]);
+  });
+
   it("is told with onReset, if it has one", async (t) => {
     const { store, lose } = losing(t);
     const source = counting();
@@ -325,6 +349,76 @@ describe("a member with a snapshot", () => {
     await until(() => member.sent.length === 2, "it has both");
     await store.publish("g", "later", { except: member.channel });
     assert.deepEqual(member.take(), ["state", "own"]);
+  });
+
+  it("gets a message that it has sent itself while the messages after its state are on their way", async (t) => {
+    const broker = new MemoryBackplane();
+    const backplane: Backplane = broker.share();
+    const answer = deferred();
+    let isRead = false;
+    const { history } = backplane;
+    backplane.history = async (...args) => {
+      const found = await history.apply(backplane, args);
+      isRead = true;
+      await answer.promise;
+      return found;
+    };
+    const { id } = await createChannelStore({ backplane: broker.share() }).publish("g", "in the state");
+    const store = createChannelStore({ backplane });
+    t.after(() => store.close());
+    await createChannelStore({ backplane: broker.share() }).publish("g", "not in the state");
+    const member = new MemoryChannel();
+    store.addToGroup("g", member.channel, undefined, { snapshot: () => ({ message: "state", since: id }) });
+    await until(() => isRead, "the history is read");
+    await store.publish("g", "own", { except: member.channel });
+    answer.resolve();
+    await until(() => member.sent.length === 3, "it has all");
+    assert.deepEqual(member.take(), ["state", "not in the state", "own"]);
+  });
+
+  for (const [what, history] of [
+    ["by number", { size: 0 }],
+    ["by age", { ttlMs: 1000 }],
+    ["by memory", { maxBytes: 10 }],
+  ] as const) {
+    it(`is asked again when what was published meanwhile is not kept at all (${what})`, async () => {
+      const clock = new VirtualClock();
+      const store = createChannelStore({ clock, history });
+      const copy = new Copy();
+      const answer = deferred<Snapshot>();
+      let since = "";
+      let calls = 0;
+      const snapshot = ({ lastId }: SnapshotContext): Snapshot | Promise<Snapshot> => {
+        since = lastId;
+        calls += 1;
+        return calls === 1 ? answer.promise : { message: json({ state: 1 }), since: lastId };
+      };
+      store.addToGroup("g", copy.member.channel, undefined, { snapshot });
+      await until(() => calls === 1, "it is asked");
+      await store.publish("g", json({ next: 1 }));
+      await clock.advance(2000);
+      answer.resolve({ message: json({ state: 0 }), since });
+      await turn();
+      await clock.advance(250);
+      await until(() => copy.states === 1, "it has a state");
+      assert.equal(copy.value, 1);
+    });
+  }
+
+  it("has the state that is in the result now, and with the group's name, if the application keeps one object for all", async () => {
+    const store = createChannelStore();
+    const kept = { message: json({ state: 0 }), since: "" };
+    const take = async (group: string): Promise<unknown> => {
+      const member = new MemoryChannel();
+      store.addToGroup(group, member.channel, undefined, { snapshot: () => kept, ids: true });
+      await until(() => member.sent.length === 1, "it has its state");
+      return JSON.parse(String(member.take()[0]));
+    };
+    assert.deepEqual(await take("a"), { group: "a", id: "", data: { state: 0 } });
+    assert.deepEqual(await take("b"), { group: "b", id: "", data: { state: 0 } });
+    const { id } = await store.publish("a", json({ next: 1 }));
+    Object.assign(kept, { message: json({ state: 1 }), since: id });
+    assert.deepEqual(await take("a"), { group: "a", id, data: { state: 1 } });
   });
 
   it("gets a message of two groups after the state of the second, which does not contain it", async () => {

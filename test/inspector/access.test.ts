@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { type ChannelError, type ServeOptions, serve } from "../../src/index.ts";
 import { type Inspector, type InspectorAction, inspector } from "../../src/inspector.ts";
 import { attach } from "../../src/node.ts";
-import { inspected, openPage } from "./inspected.ts";
+import { inspected, openPage, VIEW } from "./inspected.ts";
 
 const LOCAL: ServeOptions = { host: "127.0.0.1", port: 0 };
 
@@ -60,7 +60,8 @@ describe("an inspector without authorize", () => {
       assert.equal(await status({ host }), 200, host);
     for (const host of ["evil.example", `evil.example:${port}`, "localhost.evil.example", "127.0.0.1.evil.example"])
       assert.notEqual(await status({ host }), 200, host);
-    for (const field of ["x-forwarded-for", "forwarded", "via", "x-real-ip"])
+    const fields = ["x-forwarded-for", "x-forwarded-port", "forwarded", "via", "x-real-ip", "cf-connecting-ip"];
+    for (const field of [...fields, "x-client-ip", "x-original-host", "x-envoy-external-address", "cdn-loop"])
       assert.equal(await status({ host: "localhost", [field]: "192.0.2.1" }), 403, field);
   });
 });
@@ -145,6 +146,52 @@ describe("an inspector with authorize", () => {
     assert.deepEqual({ code, by }, { code: 4401, by: "server" });
   });
 
+  it("ends a page that may not look any more although it is paused, or has paused in between", async (t) => {
+    let isAllowed = true;
+    const { app } = inspected(t, { authorize: () => isAllowed });
+    const [paused, alternating] = [await openPage(app), await openPage(app)];
+    await paused.look({ isPaused: true });
+    isAllowed = false;
+    for (const isPaused of [false, true, false, true]) {
+      alternating.connection.send(JSON.stringify({ ...VIEW, isPaused }));
+      await app.advance(10_000);
+    }
+    assert.deepEqual([(await paused.connection.closed).code, (await alternating.connection.closed).code], [4401, 4401]);
+  });
+
+  it("takes no answer within 30 s for a no", async (t) => {
+    let answer: boolean | Promise<boolean> = true;
+    const { app } = inspected(t, { authorize: () => answer });
+    const { connection, look } = await openPage(app);
+    await look({});
+    answer = new Promise(() => {});
+    await app.advance(31_000);
+    assert.equal(connection.state, "open", "it is being asked");
+    await app.advance(30_000);
+    assert.equal((await connection.closed).code, 4401);
+  });
+
+  it("lets nobody in, and does nothing, if it was closed while the application was asked", async (t) => {
+    let answer: (value: boolean) => void = () => {};
+    let isAsked = false;
+    const { app, inspect, rooms } = inspected(t, {
+      authorize: () => !isAsked || new Promise<boolean>((resolve) => (answer = resolve)),
+      allow: { publish: true },
+    });
+    const { connection } = await openPage(app);
+    isAsked = true;
+    connection.send(JSON.stringify({ type: "publish", n: 1, store: "rooms", group: "lobby", form: "text", data: "x" }));
+    await app.settle();
+    const act = answer;
+    const opening = app.fetch("/inspect/live?mode=poll&park=0");
+    await app.settle();
+    inspect.close();
+    answer(true);
+    act(true);
+    assert.equal((await opening).status, 503);
+    assert.deepEqual((await rooms.history("lobby")).messages, []);
+  });
+
   it("does not let pages of other origins look or act, although they may use the application", async (t) => {
     const { app } = inspected(t, { allow: { close: true } }, { allowedOrigins: ["https://app.example"] });
     const origin = "https://app.example";
@@ -165,6 +212,30 @@ describe("an inspector with authorize", () => {
     const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
     assert.equal((await app.fetch("/inspect/", { headers: link })).status, 200, "a link on another page");
     assert.equal((await app.fetch("/inspect/", { headers: { origin: app.url } })).status, 200, "its own origin");
+    const rewritten = { origin: "https://public.example", "sec-fetch-site": "same-origin" };
+    assert.equal((await app.fetch("/inspect/", { headers: rewritten })).status, 200, "a proxy in front changes Host");
+    const named = { host: "a.example:80", origin: "http://a.example" };
+    assert.equal((await app.fetch("/inspect/", { headers: named })).status, 200, "a default port that Host names");
+  });
+
+  it("takes a page of http for a foreign one where the server speaks https", async (t) => {
+    const { app } = inspected(t, {}, { trustedProxies: ["192.0.2.1"] });
+    const status = async (origin: string): Promise<number> =>
+      (await app.fetch("/inspect/", { headers: { host: "a.example", origin, "x-forwarded-proto": "https" } })).status;
+    assert.deepEqual([await status("https://a.example"), await status("http://a.example")], [200, 403]);
+  });
+
+  it("redirects to its own route alone, whatever the path is", async (t) => {
+    const { app } = inspected(t);
+    for (const name of ["https:evil.example", "javascript:alert(1)", "client", "base"]) {
+      const { status, headers } = await app.fetch(`/inspect/client/${name}`);
+      const location = headers.get("location") ?? "";
+      assert.deepEqual(
+        [status, new URL(location, `${app.url}/inspect/client/${name}`).href],
+        [308, `${app.url}/inspect/client/${name}/`],
+      );
+    }
+    assert.equal((await app.fetch("/inspect/client/none.js")).status, 404);
   });
 });
 

@@ -5,8 +5,10 @@ import { describe, it } from "node:test";
 import type { BaseServer, Channel, ChannelRequest } from "../../src/index.ts";
 import { MAX_EVENTS } from "../../src/inspector/channel-record.ts";
 import { ChannelTable, MAX_ENDED, MAX_TIMELINES } from "../../src/inspector/channel-table.ts";
+import { CpuBudget, MAX_WAIT_MS } from "../../src/inspector/cpu-budget.ts";
 import { Ring } from "../../src/inspector/ring.ts";
 import { closeStatus } from "../../src/transport/close-status.ts";
+import { collector } from "../support/collector.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
 
 interface TestTable {
@@ -50,6 +52,21 @@ describe("the table of channels", () => {
     assert.equal(events!.latest().at(-1)!.text, `${3 * MAX_EVENTS - 1}`);
   });
 
+  it("keeps the beginning of a long error, not all of it", () => {
+    const { table, open } = newTable();
+    const channel = open();
+    const collect = collector();
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for (let i = 0; i < 50; i++) {
+      const error = new Error(`${i} ${Buffer.alloc(1_000_000, "x").toString("latin1")}`);
+      table.failed({ server: SERVER, error, source: "message", channel });
+    }
+    collect();
+    const grown = process.memoryUsage().heapUsed - before;
+    assert.ok(grown < 10_000_000, `${grown} bytes`);
+  });
+
   it("keeps as many timelines as it may: that whose last event is oldest goes first", () => {
     const { table, open } = newTable();
     const channels = Array.from({ length: MAX_TIMELINES + 1 }, open);
@@ -72,6 +89,39 @@ describe("the table of channels", () => {
     assert.equal(table.find(channels[0]!.id), undefined);
     assert.notEqual(table.find(channels[1]!.id), undefined);
     assert.equal(table.size, 0);
+  });
+});
+
+describe("the budget of CPU time", () => {
+  /** Takes that much CPU time. */
+  const spin = (ms: number): void => {
+    const before = process.cpuUsage();
+    for (;;) {
+      const { user, system } = process.cpuUsage(before);
+      if (user + system >= ms * 1000) return;
+    }
+  };
+
+  it("has some for work at once, and then makes work wait until it is 2 % of the time", () => {
+    let now = 0;
+    const budget = new CpuBudget(() => now);
+    assert.equal(budget.waitMs, 0);
+    budget.run(() => spin(110));
+    const { waitMs } = budget;
+    assert.ok(waitMs >= 500 && waitMs < MAX_WAIT_MS, `${waitMs}`);
+    now += waitMs + 1;
+    assert.equal(budget.waitMs, 0);
+  });
+
+  it("counts work that throws, and never makes the next wait longer than it may", () => {
+    const budget = new CpuBudget(() => 0);
+    const fail = (): void =>
+      budget.run(() => {
+        spin(350);
+        throw new Error("x");
+      });
+    assert.throws(fail, /x/);
+    assert.equal(Math.round(budget.waitMs), MAX_WAIT_MS);
   });
 });
 

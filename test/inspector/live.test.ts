@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { WatchedGroups } from "../../src/group/watched-groups.ts";
+import { event } from "../../src/index.ts";
 import { MAX_VIEWERS } from "../../src/inspector/inspector.ts";
 import type { Update } from "../../src/inspector/page/wire.ts";
 import { inspected, openPage, VIEW } from "./inspected.ts";
@@ -239,9 +240,60 @@ describe("an open page of an inspector", () => {
     const pages = [];
     for (let i = 0; i < MAX_VIEWERS; i++) pages.push(await openPage(app));
     assert.equal((await app.fetch("/inspect/live?mode=poll")).status, 503);
+    // The page of a process that was restarted asks for a session that is lost.
+    const returning = await app.fetch("/inspect/live?mode=poll&park=0&session=lost");
+    assert.match(await returning.text(), /1013.*20 pages of this inspector are open/);
     pages[0]!.connection.close();
     await app.settle();
     await openPage(app);
+  });
+
+  it("is not ended by the limits that the server has for its own clients", async (t) => {
+    const { app } = inspected(t, {}, { maxBufferedBytes: 2000, maxMessagesPerSecond: 1, maxBytesPerSecond: 100 });
+    for (let i = 0; i < 50; i++) await app.websocket("/quotes");
+    const { connection, look, updates } = await openPage(app);
+    for (let i = 0; i < 10; i++) await look({ tab: "channels" });
+    await app.advance(20_000);
+    assert.equal(connection.state, "open");
+    assert.ok(updates.length > 20);
+  });
+
+  it("that takes nothing is not answered, and shows the latest when it does", async (t) => {
+    const { app } = inspected(t);
+    for (let i = 0; i < 50; i++) await app.websocket("/quotes");
+    const { connection, updates } = await openPage(app);
+    app.network.stall();
+    for (let i = 0; i < 500; i++) connection.send(JSON.stringify({ ...VIEW, tab: "channels" }));
+    await app.advance(15_000);
+    assert.ok(app.server.stats().bufferedBytes < 400_000);
+    app.network.resume();
+    await app.advance(3000);
+    assert.equal(connection.state, "open");
+    assert.notEqual(updates.at(-1)!.channels, null);
+  });
+
+  it("is not told of lost sessions of other pages of the inspector", async (t) => {
+    const { app } = inspected(t);
+    const { look, updates } = await openPage(app);
+    await look({});
+    await app.fetch("/inspect/live?mode=poll&park=0&session=unknown");
+    await app.advance(1000);
+    assert.deepEqual(updates.at(-1)!.happened, []);
+  });
+
+  it("keeps the messages of a group at which it looks, while another page looks at many", async (t) => {
+    const { app, rooms } = inspected(t);
+    await app.websocket("/quotes");
+    const [one, other] = [await openPage(app), await openPage(app)];
+    const lobby = { store: "rooms", group: "lobby" };
+    await one.look({ tab: "groups", group: lobby });
+    await rooms.publish("lobby", event({ event: "e".repeat(1000), data: "hello" }));
+    for (let i = 0; i < 30; i++) {
+      await other.look({ tab: "groups", group: { store: "rooms", group: `${i}` } });
+      const { messages } = (await one.look({ tab: "groups", group: lobby })).group!;
+      assert.deepEqual([messages[0]?.text, messages[0]?.event.length], ["hello", 301], `after ${i} others`);
+      assert.notEqual(messages[0]!.at, undefined, "it was not read from the history again");
+    }
   });
 
   it("costs a store nothing while nobody looks", async (t) => {

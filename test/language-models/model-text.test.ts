@@ -133,6 +133,23 @@ describe("modelText", () => {
     await assert.rejects(read(new Response("data: {half\n\n")), { code: "STREAM_FAILED" });
   });
 
+  for (const type of [
+    "application/json",
+    "application/json; charset=utf-8",
+    "application/x-ndjson",
+    "application/jsonl",
+  ]) {
+    it(`throws STREAM_FAILED for a Response of the type ${type}, which has no events, and cancels it`, async () => {
+      let isCancelled = false;
+      const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
+      await assert.rejects(read(new Response(body, { headers: { "Content-Type": type } })), {
+        code: "STREAM_FAILED",
+        message: /stream: true/,
+      });
+      assert.equal(isCancelled, true);
+    });
+  }
+
   it("cancels the output at once when the reading ends, also while the output is silent", async () => {
     const cancelled = deferred<unknown>();
     const iterator = modelText(new ReadableStream({ cancel: cancelled.resolve }))[Symbol.asyncIterator]();

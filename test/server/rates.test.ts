@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
+import { requests } from "../../src/client/requests.ts";
 import {
   type AnyChannel,
   type ChannelOptions,
@@ -581,6 +582,51 @@ describe("the rates of a session", () => {
       assert.deepEqual([got, unacknowledged], [numbers(1, 10), numbers(11, 15)]);
     });
   }
+
+  it("count its requests as messages, and close for them", async (t) => {
+    const got: string[] = [];
+    const app = testServer((request) =>
+      openSession(
+        request,
+        { message: (message) => void got.push(`${message}`), request: (data) => void got.push(`asked ${data}`) },
+        { maxMessagesPerSecond: 4 },
+      ),
+    );
+    t.after(() => app.stop());
+    const connection = app.connect("/", { requests: requests() });
+    await connection.opened;
+    sendAll(connection, numbers(1, 2));
+    const asked = [3, 4, 5].map((number) => connection.request(`${number}`).then(String, ({ code }) => code));
+    await app.advance(1000);
+    assert.deepEqual(await Promise.all(asked), ["", "", "REQUEST_LOST"]);
+    assert.deepEqual(got, ["1", "2", "asked 3", "asked 4"]);
+    assert.equal((await connection.closed).code, 1008);
+  });
+
+  it("make its requests wait for their turn, in order with its messages", async (t) => {
+    const got: string[] = [];
+    const app = testServer((request) =>
+      openSession(
+        request,
+        { message: (message) => void got.push(`${message}`), request: (data) => void got.push(`asked ${data}`) },
+        { maxMessagesPerSecond: 2, onRateExceeded: "wait" },
+      ),
+    );
+    t.after(() => app.stop());
+    const connection = app.connect("/", { requests: requests() });
+    await connection.opened;
+    sendAll(connection, ["1"]);
+    const asked = connection.request("2");
+    sendAll(connection, ["3"]);
+    const last = connection.request("4");
+    await app.advance(100);
+    assert.deepEqual(got, ["1", "asked 2"]);
+    await app.advance(500);
+    assert.deepEqual(got, ["1", "asked 2", "3"]);
+    await app.advance(500);
+    assert.deepEqual(got, ["1", "asked 2", "3", "asked 4"]);
+    assert.deepEqual(await Promise.all([asked, last]), ["", ""]);
+  });
 
   it("hold over all its carriers together: a client that comes back has no new bucket", async (t) => {
     const { app, got } = sessionApp(t, { maxMessagesPerSecond: 10, onRateExceeded: "wait" });

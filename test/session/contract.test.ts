@@ -114,13 +114,56 @@ describe("a contract", () => {
     // @ts-expect-error: an event of the other end
     assert.throws(() => chat.client.send(connection, "line", { room: "x", text: "a" }), { code: "BAD_MESSAGE" });
     // @ts-expect-error: no handler for `rename`
-    chat.server.onRequests({ history: () => [] });
+    assert.throws(() => chat.server.onRequests({ history: () => [] }), { code: "BAD_OPTION", message: /"rename"/ });
+    // @ts-expect-error: no function
+    assert.throws(() => chat.server.onEvents({ typing: 1 }), { code: "BAD_OPTION", message: /typing/ });
+    assert.throws(() => chat.client.onEvents(undefined as never), { code: "BAD_OPTION" });
     await app.settle();
     await Promise.all(rejects);
     assert.deepEqual(codes, ["BAD_MESSAGE"]);
-    assert.throws(() => defineContract({ toServer: { events: { a: {} as never } }, toClient: {} }), {
-      code: "BAD_OPTION",
-    });
+    for (const wrong of [
+      { toServer: { events: { a: {} } }, toClient: {} },
+      { toServer: { request: {} }, toClient: {} },
+      { toServer: { requests: null }, toClient: {} },
+      { toServer: null, toClient: {} },
+      { toserver: {} },
+      undefined,
+    ]) {
+      assert.throws(() => defineContract(wrong as never), { code: "BAD_OPTION" });
+    }
+  });
+
+  it("takes the methods of an object of a class as handlers, and calls them on it", async () => {
+    class Room {
+      readonly lines = LINES;
+      readonly typing_: string[] = [];
+      history({ last }: { last: number }): typeof LINES {
+        return this.lines.slice(-last);
+      }
+      rename(name: string): boolean {
+        return name === this.lines[0]!.room;
+      }
+      typing({ room }: { room: string }): void {
+        this.typing_.push(room);
+      }
+    }
+    const room = new Room();
+    await using app = testServer((request) =>
+      openSession(
+        request,
+        { message: chat.server.onEvents(room), request: chat.server.onRequests(room) },
+        { codec: chat.server.codec },
+      ),
+    );
+    const connection = app.connect("/", { codec: chat.client.codec, requests: requests() });
+    chat.client.send(connection, "typing", { room: "x" });
+    const replies = [
+      chat.client.request(connection, "history", { room: "x", last: 1 }),
+      chat.client.request(connection, "rename", "x"),
+    ];
+    await app.settle();
+    assert.deepEqual(await Promise.all(replies), [LINES.slice(-1), true]);
+    assert.deepEqual(room.typing_, ["x"]);
   });
 
   it("answers a request that its schema refuses on arrival with BAD_MESSAGE, and calls no handler", async () => {

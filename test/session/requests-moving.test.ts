@@ -122,6 +122,56 @@ describe("a request whose session moves to another process", () => {
     assert.equal(await reply, "second answers 1");
   });
 
+  it("is not handled by the other process if its client has cancelled it", async (t) => {
+    const calls: string[] = [];
+    let release: (() => void) | undefined;
+    const { connection, move } = await site(t, "websocket", (name) => ({
+      message: () => (name === "first" ? new Promise<void>((resolve) => (release = resolve)) : undefined),
+      request(data) {
+        calls.push(`${name} ${data}`);
+        return data === "endless" ? new Promise<string>(() => {}) : `${data}`;
+      },
+    }));
+    const stop = new AbortController();
+    const all = [connection.request("endless", { signal: stop.signal })];
+    await until(() => calls.length === 1, "the handler runs");
+    connection.send("busy");
+    await until(() => release !== undefined, "the message has arrived");
+    all.push(connection.request("waits", { signal: stop.signal }));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    stop.abort();
+    for (const cancelled of all) await assert.rejects(cancelled, { name: "AbortError" });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    release!();
+    await move(300);
+    assert.equal(await connection.request("last"), "last");
+    assert.deepEqual(calls, ["first endless", "second last"]);
+  });
+
+  it("of the server rejects with REQUEST_LOST at once, so that a handler that awaits it does not hold the move up", async (t) => {
+    const codes: unknown[] = [];
+    const { connection, channels, move } = await site(t, "websocket", (name) => ({
+      async request(_, channel) {
+        if (name === "second") return "second";
+        for (const n of ["1", "2"]) await channel.request(n).catch(({ code }) => codes.push(code));
+        return "first";
+      },
+    }));
+    let isAsked = false;
+    connection.onRequest(() => {
+      isAsked = true;
+      return new Promise<string>(() => {});
+    });
+    await until(() => channels.first.length === 1, "the session is open");
+    const reply = connection.request("x");
+    await until(() => isAsked, "the client is asked");
+    const begun = performance.now();
+    await move(20_000);
+    assert.ok(performance.now() - begun < 20_000, "the handler has ended");
+    assert.equal(await reply, "first");
+    assert.deepEqual(codes, ["REQUEST_LOST", "REQUEST_LOST"]);
+  });
+
   it("rejects with REQUEST_LOST if the server has asked, and a reply that comes later is dropped", async (t) => {
     const { connection, channels, move } = await site(t, "websocket", () => ({}));
     let release: ((reply: string) => void) | undefined;

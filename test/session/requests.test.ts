@@ -181,6 +181,23 @@ describe("a request", () => {
     assert.deepEqual(site.reported, []);
   });
 
+  it("may be refused by plain JavaScript with a reason that is no text, and the session goes on", async () => {
+    const reasons: unknown[] = [404, null, { a: 1 }, undefined];
+    const refuse = (data: unknown): never => {
+      throw new RequestError(reasons[Number(data)] as string);
+    };
+    await using site = await pair({ request: refuse });
+    site.connection.onRequest(refuse);
+    for (const ask of [(n: string) => site.connection.request(n), (n: string) => site.channel().request(n)]) {
+      const told: unknown[] = [];
+      for (const n of reasons.keys()) {
+        const { promise } = await settled(site, ask(`${n}`));
+        told.push(((await errorOf(promise)) as RequestError).reason);
+      }
+      assert.deepEqual(told, ["404", "null", "[object Object]", ""]);
+    }
+  });
+
   it("fails if the data of a refusal, or the reply, cannot be sent; the mistake is reported", async () => {
     const values: unknown[] = [42, new Response("x").body];
     await using site = await pair({
@@ -278,6 +295,39 @@ describe("a request", () => {
       order,
       Array.from({ length: 12 }, (_, i) => `${i % 3 === 0 ? "message" : "request"} ${i}`),
     );
+  });
+
+  it("is handled after a loop over the messages has ended, which drops messages alone", async () => {
+    const got: string[] = [];
+    await using site = await pair({
+      async open(channel) {
+        void (async () => {
+          for await (const message of channel) {
+            got.push(`message ${message}`);
+            await new Promise(setImmediate);
+            if (message === "stop") break;
+          }
+        })();
+      },
+      request: (data) => `handled ${data}`,
+    });
+    const { connection } = site;
+    connection.send("stop");
+    // The first one waits for the loop, which does not come to it.
+    const replies = [connection.request("1")];
+    connection.send("dropped");
+    replies.push(connection.request("2"));
+    await site.app.advance(1000);
+    connection.send("dropped");
+    for (let n = 0; n < 150; n++) {
+      replies.push(connection.request("n"));
+      await site.app.settle();
+    }
+    assert.deepEqual((await Promise.all(replies)).slice(0, 3), ["handled 1", "handled 2", "handled n"]);
+    assert.deepEqual(got, ["message stop"]);
+    connection.close();
+    await site.app.settle();
+    assert.deepEqual(site.app.server.stats().channels, { websocket: 0, sse: 0, stream: 0, poll: 0 });
   });
 
   it("of the server may be awaited in a message handler and in a request handler", async () => {

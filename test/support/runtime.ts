@@ -26,7 +26,8 @@ export type Capability =
   | "a limit of the memory of an HTTP/2 session"
   | "an end for any frame on an idle stream"
   | "fields of HTTP/2 that are left out"
-  | "the bytes of a connection of HTTP/2";
+  | "the bytes of a connection of HTTP/2"
+  | "the last bytes of a socket whose two ends end at once";
 
 export const LACKS: Readonly<Record<Capability, Lack>> = {
   "TLS with pre-shared keys": {
@@ -92,6 +93,9 @@ export const LACKS: Readonly<Record<Capability, Lack>> = {
   },
   "the bytes of a connection of HTTP/2": {
     bun: "its node:http2 reads below the socket, whose bytesRead and bytesWritten stay 0",
+  },
+  "the last bytes of a socket whose two ends end at once": {
+    deno: "node:net loses what was written in the turn of `end`, with EPIPE, if the other end ends in that turn, too",
   },
 };
 

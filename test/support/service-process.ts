@@ -76,6 +76,7 @@ function begin(): Promise<Server> {
             say("open", id);
           },
           message: receive,
+          request: answer,
           ...(save === "is missing" ? {} : { save: saveState }),
           restored(channel, state) {
             say("restored", countsOf(channel).id, state);
@@ -84,7 +85,11 @@ function begin(): Promise<Server> {
             say("close", countsOf(channel).id, status.code);
           },
         },
-        order.resumeMs === undefined ? {} : { resumeMs: order.resumeMs },
+        {
+          ...(order.resumeMs === undefined ? {} : { resumeMs: order.resumeMs }),
+          // The date of a token that the client shows.
+          ...(request.query.has("until") ? { expiresAt: Number(request.query.get("until")) } : {}),
+        },
       ),
     {
       port: 0,
@@ -129,6 +134,15 @@ async function receive(message: string | Uint8Array, channel: Channel): Promise<
   const data: SendData = typeof message === "string" ? answer : Buffer.from(answer);
   if (!channel.send(data)) say("unsent", counts.id, number);
   if (text.endsWith("close")) channel.close(4001, "the client asked for it");
+}
+
+/** Answers a request in a moment, and `until` with the end of the client's identity. The client is asked for the answer to one that begins with `back`. */
+async function answer(data: string | Uint8Array, channel: Channel): Promise<string> {
+  if (data === "until") return String(channel.expiresAt);
+  say("asked", countsOf(channel).id, data);
+  await delay(Math.random() * 20);
+  if (!String(data).startsWith("back")) return `answer to ${data}`;
+  return String(await channel.request(data).catch(({ code }: { code: string }) => code));
 }
 
 function saveState(channel: Channel): unknown {

@@ -11,9 +11,10 @@ const app = new Koa();
 const server = createServer();
 const attached = attach(server, { upgrades: "/live" });
 
-// Koa prints every error of a connection if nobody listens. A client that vanishes is none of the application's.
+// Koa prints every error of a connection if nobody listens. A client that vanishes is no error of the application, and one that is
+// refused with ctx.throw has its answer (expose).
 app.on("error", (error) => {
-  if (error.code !== "ECONNRESET" && error.code !== "EPIPE") console.error(error);
+  if (!error.expose && error.code !== "ECONNRESET" && error.code !== "EPIPE") console.error(error);
 });
 
 app.use(async (ctx, next) => {

@@ -7,7 +7,7 @@ import type { NatsLink } from "./connection.ts";
 import { deleteMessages } from "./delete-messages.ts";
 import { findMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
-import { NS_PER_MS, sequenceOf, toNatsId } from "./message.ts";
+import { MAX_AGE_MS, NS_PER_MS, sequenceOf, toNatsId } from "./message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { readLast } from "./read.ts";
 import { subjectsOf } from "./stream-subjects.ts";
@@ -17,8 +17,6 @@ import { nameToken } from "./subjects.ts";
 const MAX_ATTEMPTS = 20;
 /** A group that is full loses this part of its keys at once: they have to be read for it. */
 const DROPPED_PART = 10;
-/** A longer time means no end. */
-const MAX_AGE_MS = 1e12;
 
 /** The value of a key; without a payload: it was removed. */
 interface Stored {

@@ -4,6 +4,9 @@
 const VERSION = 1;
 export const NS_PER_MS = 1_000_000;
 
+/** A longer age, 31 years, means no end: NATS takes 64 bits of nanoseconds. */
+export const MAX_AGE_MS = 1e12;
+
 /** The position of a message in the stream and in its consumer. */
 export interface DeliveryPosition {
   /** Sequence in the stream. */

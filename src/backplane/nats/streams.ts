@@ -12,7 +12,7 @@ import { isApiError, STREAM_NOT_FOUND } from "./api.ts";
 import type { NatsLink } from "./connection.ts";
 import { ensureStream } from "./ensure-stream.ts";
 import { findMessage, type StoredMessage } from "./find-message.ts";
-import { NS_PER_MS } from "./message.ts";
+import { MAX_AGE_MS, NS_PER_MS } from "./message.ts";
 import { NatsPublisher, type PublishedStreams } from "./publisher.ts";
 
 export interface NatsStreamsOptions {
@@ -263,18 +263,18 @@ export class NatsStreams implements PublishedStreams {
 
   #messagesConfig(found: { readonly max_msgs_per_subject: number; readonly max_age: number }): StreamConfig {
     const { size, ttlMs } = this.keep;
-    const isUnlimited = found.max_msgs_per_subject < 0 || !Number.isFinite(size);
+    const isUnlimited = found.max_msgs_per_subject < 0 || size > Number.MAX_SAFE_INTEGER;
     return {
       subjects: [`${this.name}.g.>`],
       storage: "file",
-      max_msgs_per_subject: isUnlimited ? -1 : Math.max(size, found.max_msgs_per_subject),
+      max_msgs_per_subject: isUnlimited ? -1 : Math.max(Math.ceil(size), found.max_msgs_per_subject),
       ...ageOf(found.max_age === 0 ? Infinity : Math.max(ttlMs, found.max_age / NS_PER_MS)),
     };
   }
 }
 
 function ageOf(ms: number): { readonly max_age: number; readonly duplicate_window: number } {
-  if (!Number.isFinite(ms)) return { max_age: 0, duplicate_window: DUPLICATE_WINDOW_MS * NS_PER_MS };
+  if (ms > MAX_AGE_MS) return { max_age: 0, duplicate_window: DUPLICATE_WINDOW_MS * NS_PER_MS };
   const kept = Math.ceil(ms);
   return { max_age: kept * NS_PER_MS, duplicate_window: Math.min(kept, DUPLICATE_WINDOW_MS) * NS_PER_MS };
 }

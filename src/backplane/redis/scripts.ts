@@ -111,7 +111,7 @@ export async function publishValue(
   { limits, of }: { readonly limits: PublishLimits; readonly of: BackplaneKey },
 ): Promise<string> {
   const { key, isRemoved, maxKeys, ttlMs } = of;
-  const most = Number.isFinite(maxKeys) ? maxKeys : Number.MAX_SAFE_INTEGER;
+  const most = Math.min(maxKeys, Number.MAX_SAFE_INTEGER);
   const value = [
     encodeName(key),
     isRemoved ? "1" : "",
@@ -122,7 +122,8 @@ export async function publishValue(
 }
 
 function toArguments({ size, expiry }: PublishLimits): readonly string[] {
-  const kept = Number.isFinite(size) ? String(Math.ceil(size)) : "";
+  // JavaScript writes larger numbers with an exponent, which Redis refuses.
+  const kept = size <= Number.MAX_SAFE_INTEGER ? String(Math.ceil(size)) : "";
   return expiry === undefined ? [kept, "", ""] : [kept, toInteger(expiry.ttlMs), toInteger(expiry.oldestMs)];
 }
 

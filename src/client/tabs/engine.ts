@@ -98,7 +98,7 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
       if (isDetached) return;
       // The server has given the session to another request: to that of the next leader, if this tab leads no more.
       if (end.code === REPLACED || end.status === 409) {
-        events.isDeposed().then((isDeposed) => isDeposed || isDetached || ended(from, end));
+        events.isDeposed().then((isDeposed) => isDeposed || isDetached || replaced(from, end));
       } else ended(from, end);
       update();
     },
@@ -151,6 +151,16 @@ export function startEngine(options: EngineOptions, events: EngineEvents): Engin
 
   function ended(from: Carrier, end: CarrierEnd): void {
     carrierEnded(conversation, from, end);
+  }
+
+  /**
+   * This tab leads, and the server has seen a higher attempt: of a leader of which this one does not know, and which is gone. What
+   * that one has told the server is lost with it, so another session begins.
+   */
+  function replaced(from: Carrier, end: CarrierEnd): void {
+    const isNewest = end.attempt === conversation.tries && (end.status === 409 || from === conversation.carrier);
+    if (isNewest && !selector.takeAbandoned()) session.token = undefined;
+    carrierEnded(conversation, from, { what: end.what });
   }
 
   function tellAcknowledged(): void {

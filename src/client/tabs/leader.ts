@@ -29,6 +29,8 @@ export interface LeaderOptions extends Time {
   readonly endpoint: Endpoint;
   readonly log: (line: string) => void;
   readonly maxBufferedBytes: number;
+  /** The tabs that existed when this one was elected. Each of them joins soon, or ends. */
+  readonly others: readonly string[];
   readonly mirror: Mirror;
   readonly locks: HeldLocks;
   /** Sends a note to the other tabs. */
@@ -60,6 +62,8 @@ export function startLeader(options: LeaderOptions): Leader {
   const { id, mirror, locks } = options;
   const { term } = mirror;
   const peers = new Map<string, Peer>();
+  /** Tabs that may still join, and that must not be forgotten before. */
+  const expected = new Set(options.others);
   /** Tabs with a loop that is behind. */
   const holders = new Set<string>();
   /** Changes that the mirror has and the other tabs have not been told. */
@@ -178,6 +182,7 @@ export function startLeader(options: LeaderOptions): Leader {
   function welcome(tab: string, epoch: string | undefined, received: number): void {
     // The state has these changes already.
     post();
+    expected.delete(tab);
     peers.get(tab)?.unwatch();
     peers.set(tab, { has: 0, isSlow: false, unwatch: locks.watch(tab, () => remove(tab)) });
     options.log(`tabs: ${peers.size + 1} share the session`);
@@ -213,6 +218,7 @@ export function startLeader(options: LeaderOptions): Leader {
       }
       bytes += keptSize(record);
       taken.push(record);
+      if (!mirror.knows(tab)) makeRoom();
       append({ type: "up", tab, seq: seq + at, record });
     }
     if (taken.length === 0) return;
@@ -225,6 +231,12 @@ export function startLeader(options: LeaderOptions): Leader {
       engine.flush();
     });
     ask();
+  }
+
+  /** A tab sends for the first time. */
+  function makeRoom(): void {
+    const tab = mirror.tabToForget((one) => one === id || peers.has(one) || expected.has(one));
+    if (tab !== undefined) append({ type: "forget", tab });
   }
 
   return {

@@ -14,7 +14,16 @@ export const CONFIRM_RECORDS = 8;
 export const CONFIRM_DELAY_MS = 200;
 /** Memory of the received records that are kept for tabs that come back. */
 export const LOG_BYTES = 524_288;
-/** Most tabs whose numbers are remembered, those that are gone included. */
+/** Most tabs whose numbers are remembered, those that are gone included. Beyond it tabs that are not there are forgotten. */
 export const MAX_TABS = 256;
+/** Time without a note of the leader after which other tabs may have led that this one has not heard of. */
+export const CURRENT_MS = 3000;
+/**
+ * Terms that are left out by a leader that may have missed others: it was frozen or away, or has just been opened. The server refuses
+ * attempts with lower numbers than those that it has seen.
+ */
+export const MISSED_TERMS = 1000;
+/** Earlier sessions of which a tab remembers how much it has received. */
+export const MAX_SESSIONS = 8;
 /** Attempts of one leader: those of the next one have higher numbers (PROTOCOL.md, `try`). */
 export const TRIES = 67_108_864;

@@ -36,6 +36,9 @@ export class Mirror {
   #log: ServerNumberedRecord[] = [];
   #logFirst = 1;
   #logBytes = 0;
+  /** How many tabs were forgotten so far: a tab that finds itself unknown may be one of them. */
+  forgotten = 0;
+  /** The tab that has sent last is last. */
   #seqs = new Map<string, Seqs>();
   /** Keeps the cursors of groups, and nothing else. */
   #groups = new ClientSession();
@@ -54,6 +57,21 @@ export class Mirror {
     return this.#seqs.get(tab) ?? NONE;
   }
 
+  /** True if records of this tab have numbers, and it was not forgotten. */
+  knows(tab: string): boolean {
+    return this.#seqs.has(tab);
+  }
+
+  /**
+   * The tab to forget before another one gets numbers: of those that `isThere` does not name, the one that has not sent for
+   * longest. Undefined while there is room, or if all are there.
+   */
+  tabToForget(isThere: (tab: string) => boolean): string | undefined {
+    if (this.#seqs.size < MAX_TABS) return undefined;
+    for (const tab of this.#seqs.keys()) if (!isThere(tab)) return tab;
+    return undefined;
+  }
+
   /** True if `other` has more changes. */
   isBehind({ term, position }: { readonly term: number; readonly position: number }): boolean {
     return term > this.term || (term === this.term && position > this.position);
@@ -64,6 +82,7 @@ export class Mirror {
     if (entry.type === "down") this.#receive(entry.number, entry.record);
     else if (entry.type === "up") this.#assign(entry);
     else if (entry.type === "acked") this.#acknowledge(entry.number);
+    else if (entry.type === "forget") this.#forget(entry.tab);
     else if (entry.type === "renew") this.#renew(entry);
     else this.transport = entry.type === "open" ? entry.transport : undefined;
   }
@@ -80,6 +99,7 @@ export class Mirror {
       received: this.received,
       kept: this.kept,
       seqs: [...this.#seqs].map(([tab, { assigned, acked }]) => [tab, assigned, acked]),
+      forgotten: this.forgotten,
       cursors: [...this.#groups.cursors],
       hasForgotten: this.#groups.hasForgotten,
       transport: this.transport,
@@ -98,6 +118,7 @@ export class Mirror {
     this.kept = [...state.kept];
     this.transport = state.transport;
     this.#seqs = new Map(state.seqs.map(([tab, assigned, acked]) => [tab, { assigned, acked }]));
+    this.forgotten = state.forgotten;
     this.#groups = new ClientSession();
     for (const [group, id] of state.cursors) this.#groups.keepCursor(group, id);
     this.#groups.hasForgotten = state.hasForgotten;
@@ -150,10 +171,13 @@ export class Mirror {
   #assign({ tab, seq, record }: Assigned): void {
     this.kept.push({ tab, seq, record });
     const { acked } = this.seqs(tab);
-    // The tab that has sent last is last: the one that has not sent for longest is forgotten first.
     this.#seqs.delete(tab);
     this.#seqs.set(tab, { assigned: seq, acked });
-    if (this.#seqs.size > MAX_TABS) this.#seqs.delete(this.#seqs.keys().next().value!);
+  }
+
+  #forget(tab: string): void {
+    this.#seqs.delete(tab);
+    this.forgotten += 1;
   }
 
   #acknowledge(number: number): void {

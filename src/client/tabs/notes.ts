@@ -21,6 +21,8 @@ export type Entry =
   | ({ readonly type: "up" } & Assigned)
   /** The server has records 1 to this number. */
   | { readonly type: "acked"; readonly number: number }
+  /** The numbers of a tab that is not there are forgotten: there are too many. */
+  | { readonly type: "forget"; readonly tab: string }
   /** Another session has begun, or this one with other numbers. */
   | {
       readonly type: "renew";
@@ -46,6 +48,8 @@ export interface State {
   readonly received: number;
   readonly kept: readonly Assigned[];
   readonly seqs: readonly (readonly [tab: string, assigned: number, acked: number])[];
+  /** How many tabs were forgotten so far. */
+  readonly forgotten: number;
   readonly cursors: readonly (readonly [group: string, id: string])[];
   readonly hasForgotten: boolean;
   readonly transport: CarrierKind | undefined;
@@ -62,8 +66,8 @@ interface From {
 export type Note = From & NoteContent;
 
 export type NoteContent =
-  /** A tab asks the leader for the state; it has the epoch's records up to `received`. */
-  | { readonly type: "join"; readonly epoch: string | undefined; readonly received: number }
+  /** A tab asks the leader for the state; it has the epoch's records up to `received`, and has known a leader of this term. */
+  | { readonly type: "join"; readonly epoch: string | undefined; readonly received: number; readonly term: number }
   | { readonly type: "welcome"; readonly to: string; readonly state: State }
   /** A tab has got the lock, and asks the others for a newer state than its own. */
   | { readonly type: "claim"; readonly term: number; readonly position: number }

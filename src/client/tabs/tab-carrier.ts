@@ -5,6 +5,7 @@ import type { ClientNumberedRecord, OpenRecord } from "../../codec/session-recor
 import type { Carrier, CarrierKind } from "../carrier.ts";
 import type { KeptRecord } from "../client-session.ts";
 import type { SharingOwner } from "../sharing.ts";
+import { MAX_SESSIONS } from "./limits.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Entry } from "./notes.ts";
 
@@ -32,8 +33,8 @@ export interface TabCarrier {
   take(entry: Entry): void;
   /** Called before the mirror adopts a state of another epoch: it is not known which records the leader has taken. */
   loseEpoch(): void;
-  /** Called when the mirror has adopted a state. */
-  adopted(): void;
+  /** Called when the mirror has adopted a state; `forgotten`: the number of forgotten tabs before. */
+  adopted(forgotten: number): void;
   /** The leader has no room. */
   stall(): void;
   /** Sends the records that were added. */
@@ -52,6 +53,12 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
   let assigned = 0;
   /** Each of the tab's records up to this number may have reached a session that is lost. */
   let maybeSent = 0;
+  /** True if the others have forgotten this tab's numbers: it is not known which of its records the server has. */
+  let isForgotten = false;
+  /** The server's session whose records this tab has received, by its token, … */
+  let token: string | undefined;
+  /** … and how many it has received of those before: the tab that leads next may not know of a later session. */
+  const receivedOf = new Map<string, number>();
   let isStalled = false;
   let isScheduled = false;
   let isHolding = false;
@@ -60,8 +67,10 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
     const { epoch, transport } = mirror;
     if (!epoch || !transport) return;
     const isSame = session.token === epoch;
-    const isResumed = isSame && mirror.logFirst <= session.received + 1;
-    if (isSame && !isResumed) maybeSent = assigned;
+    const hasAll = isSame && mirror.logFirst <= session.received + 1;
+    const isResumed = hasAll && !isForgotten;
+    if (isSame && !isResumed) maybeSent = isForgotten ? posted : assigned;
+    isForgotten = false;
     if (session.token && !isResumed) {
       for (const kept of session.after().slice(0, Math.max(maybeSent - session.acknowledged, 0))) kept.sends = 1;
     }
@@ -70,18 +79,29 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
       session: epoch,
       resumed: isResumed,
       received: isResumed ? mirror.seqs(id).acked : assigned,
-      first: isResumed ? session.received + 1 : firstOfNew(),
+      first: firstRecord(),
       ...OPEN,
     };
     current = carrierOf(transport);
+    keepToken();
     owner.onRecord(current, record);
     deliver();
     options.onProgress();
   }
 
-  /** A tab that was there before gets all that is still kept. A new one begins now. */
-  function firstOfNew(): number {
-    return session.token ? mirror.logFirst : mirror.received + 1;
+  /** A tab that was there before gets all that is still kept and new to it. A new one begins now. */
+  function firstRecord(): number {
+    if (!session.token) return mirror.received + 1;
+    // Another epoch may be of the same session of the server, whose records keep their numbers.
+    const received = token === mirror.token ? session.received : (receivedOf.get(mirror.token!) ?? 0);
+    return Math.max(mirror.logFirst, received + 1);
+  }
+
+  function keepToken(): void {
+    if (token === mirror.token) return;
+    if (token) receivedOf.set(token, session.received);
+    if (receivedOf.size > MAX_SESSIONS) receivedOf.delete(receivedOf.keys().next().value!);
+    token = mirror.token;
   }
 
   function drop(): void {
@@ -169,18 +189,26 @@ export function tabCarrier(options: TabCarrierOptions): TabCarrier {
         if (entry.tab === id) assigned = entry.seq;
       } else if (entry.type === "acked") acknowledged();
       else if (entry.type === "open") open();
-      else if (entry.type === "lost") drop();
+      else if (entry.type === "lost") {
+        // The leader has taken those that have a number, and takes no others now.
+        posted = assigned;
+        drop();
+      } else if (entry.type === "forget") return;
       else if (entry.type === "renew") {
-        maybeSent = assigned;
+        // An earlier leader of which this one does not know may have taken what was posted.
+        maybeSent = Math.max(assigned, posted);
         assigned = 0;
         drop();
       } else owner.onRecord(current ?? carrierOf("websocket"), { ...entry, type: "close" });
     },
     loseEpoch() {
+      isForgotten = false;
       maybeSent = posted;
       drop();
     },
-    adopted() {
+    adopted(forgotten) {
+      const isKnown = mirror.knows(id);
+      isForgotten = !isKnown && (isForgotten || (posted > 0 && mirror.forgotten > forgotten));
       assigned = mirror.seqs(id).assigned;
     },
     stall() {

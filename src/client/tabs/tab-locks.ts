@@ -18,12 +18,14 @@ export interface HeldLocks {
   steal(): void;
   /** Resolves to true if this tab holds the lock. */
   isElected(): Promise<boolean>;
-  /** Resolves to the ids of the other tabs that exist. */
-  others(): Promise<string[]>;
+  /** Resolves to the ids of the other tabs that exist; undefined if the browser refuses the question. */
+  others(): Promise<string[] | undefined>;
   /** Calls `fn` when the tab exists no more; returns the function that ends this. */
   watch(tab: string, fn: () => void): () => void;
   release(): void;
 }
+
+type Held = Awaited<ReturnType<TabLocks["query"]>>["held"];
 
 /** `name`: the same for all tabs that share a session. A JSON text: no name with a "/" behind it is another name. */
 export function takeLocks(locks: TabLocks, name: string, id: string, events: TabLocksEvents): HeldLocks {
@@ -31,6 +33,9 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
   const frees: (() => void)[] = [];
   let candidacy = new AbortController();
   let isReleased = false;
+
+  /** Also rejects where the browser throws. */
+  const request: TabLocks["request"] = async (...parameters) => locks.request(...parameters);
 
   function hold(
     lock: string,
@@ -45,7 +50,7 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
       onGranted();
       return end;
     };
-    locks.request(lock, options, held).catch((error: unknown) => {
+    request(lock, options, held).catch((error: unknown) => {
       if (isReleased || (!isGranted && options.signal?.aborted)) return;
       // A lock may be stolen before this page knows that it had it.
       if ((error as DOMException).name !== "AbortError") return events.onRefused(error);
@@ -65,28 +70,39 @@ export function takeLocks(locks: TabLocks, name: string, id: string, events: Tab
     stand();
   });
 
+  /** Undefined if the browser refuses the question. */
+  const heldLocks = async (): Promise<Held | undefined> => {
+    try {
+      return (await locks.query()).held ?? [];
+    } catch {
+      return undefined;
+    }
+  };
+
   return {
     steal() {
       candidacy.abort();
       hold(name, { steal: true }, events.onElected);
     },
     async isElected() {
-      const { held = [] } = await locks.query();
+      const held = await heldLocks();
+      // A page whose question is refused has heard of no other leader: its own request would be rejected.
+      if (!held) return true;
       const clientOf = (lock: string): string | undefined => held.find((one) => one.name === lock)?.clientId;
       const client = clientOf(name);
       return client !== undefined && client === clientOf(ownName);
     },
     async others() {
-      const { held = [] } = await locks.query();
+      const held = await heldLocks();
       const prefix = `${name}/`;
-      return held.flatMap((lock) =>
+      return held?.flatMap((lock) =>
         lock.name?.startsWith(prefix) && lock.name !== ownName ? [lock.name.slice(prefix.length)] : [],
       );
     },
     watch(tab, fn) {
       const end = new AbortController();
       const { signal } = end;
-      locks.request(`${name}/${tab}`, { signal }, () => void (signal.aborted || fn())).catch(() => {});
+      request(`${name}/${tab}`, { signal }, () => void (signal.aborted || fn())).catch(() => {});
       return () => end.abort();
     },
     release() {

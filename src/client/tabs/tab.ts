@@ -11,7 +11,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { LINGER_MS } from "../limits.ts";
 import type { SharingOwner } from "../sharing.ts";
 import { type Leader, startLeader } from "./leader.ts";
-import { GATHER_MS, MAX_MISSES, PING_MS } from "./limits.ts";
+import { CURRENT_MS, GATHER_MS, MAX_MISSES, MISSED_TERMS, PING_MS } from "./limits.ts";
 import { Mirror } from "./mirror.ts";
 import type { Note, NoteContent, State } from "./notes.ts";
 import type { TabChannel, TabsPlatform } from "./platform.ts";
@@ -71,11 +71,16 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   let misses = 0;
   /** True if the leader has said anything since the last look. */
   let isHeard = false;
+  /** When a note of the leader that this tab follows was read last. */
+  let heardAt = Number.NEGATIVE_INFINITY;
   /** Present while the tab gathers. */
   let gathered: {
     readonly answers: Map<string, State | undefined>;
     others: readonly string[] | undefined;
+    /** The highest one that is known. */
     term: number;
+    /** The difference from the term of the next leader. */
+    readonly ahead: number;
   };
   let cancelPing = (): void => {};
   let cancelGather = (): void => {};
@@ -163,7 +168,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function join(): void {
-    post({ type: "join", epoch: mirror.epoch, received: mirror.received });
+    post({ type: "join", epoch: mirror.epoch, received: mirror.received, term: mirror.term });
   }
 
   /** Asks whether the leader lives, unless it was heard. One question and its answer are heard by all tabs. */
@@ -174,6 +179,8 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (isHeard || role === "gathering") {
       isHeard = false;
       misses = 0;
+      // The leader lives, and has not welcomed this tab: it may not have got the question, or be busy.
+      if (role === "joining") join();
     } else if (misses >= MAX_MISSES) {
       // A frozen page keeps its locks.
       log("tabs: the leader does not answer");
@@ -189,7 +196,10 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
 
   function read(note: Note): void {
     const { from, type } = note;
-    isHeard ||= from === leaderId;
+    if (from === leaderId) {
+      isHeard = true;
+      heardAt = owner.now();
+    }
     if (type === "ping") {
       if (leader || role === "gathering") post({ type: "pong", term: mirror.term });
     } else if (type === "pong") {
@@ -211,7 +221,22 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       if (note.to === id) carrier.stall();
     } else if (type === "failure") {
       if (role === "following") owner.onFailure(note.failures, note.delayMs);
-    } else leader?.read(note);
+    } else if (leader && type === "join" && note.term > mirror.term) outrank(note.term);
+    else leader?.read(note);
+  }
+
+  /**
+   * A tab has followed a leader of a later term, which this one could not know of: it began without any tab that had the state. The
+   * tab believes no earlier term, so this leader begins a later one, if it is the one that has the lock.
+   */
+  async function outrank(term: number): Promise<void> {
+    const mine = leader;
+    const others = await locks?.others();
+    if (!(await locks?.isElected()) || leader !== mine || !mine) return;
+    stepDown();
+    if (!move("joining") || !move("gathering")) return;
+    gathered = { answers: new Map(), others, term: Math.max(term, mirror.term), ahead: 1 };
+    lead();
   }
 
   /** Another tab has the lock. */
@@ -226,7 +251,12 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function follow({ from, term }: Note & { readonly type: "lead" }): void {
-    if (term < mirror.term || role === "gathering") return;
+    if (role === "gathering") return;
+    if (term < mirror.term) {
+      // A leader that was elected without this tab, or one that leads no more. The one with the lock answers.
+      if (role === "joining") join();
+      return;
+    }
     stepDown();
     if (role !== "joining") move("joining");
     leaderId = from;
@@ -241,9 +271,11 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     if (role !== "joining" || !move("following")) return;
     leaderId = from;
     isHeard = true;
+    heardAt = owner.now();
     if (state.epoch !== mirror.epoch) carrier.loseEpoch();
+    const { forgotten } = mirror;
     mirror.adopt(state);
-    carrier.adopted();
+    carrier.adopted(forgotten);
     confirm();
     if (carrier.isHolding) post({ type: "hold", isHolding: true });
     carrier.open();
@@ -279,18 +311,19 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   }
 
   function gather(): void {
+    const isCurrent = role === "following" && owner.now() - heardAt < CURRENT_MS;
     if (!move("gathering")) return;
     carrier.drop();
     leaderId = undefined;
-    gathered = { answers: new Map(), others: undefined, term: mirror.term };
+    gathered = { answers: new Map(), others: undefined, term: mirror.term, ahead: isCurrent ? 1 : MISSED_TERMS };
     const mine = gathered;
     post({ type: "claim", term: mirror.term, position: mirror.position });
     cancelGather = owner.after(GATHER_MS, lead);
-    const known = (others: readonly string[]): void => {
+    const known = (others: readonly string[] = []): void => {
       mine.others = others;
       if (mine === gathered) checkGathered();
     };
-    locks!.others().then(known, () => known([]));
+    void locks!.others().then(known);
   }
 
   function checkGathered(): void {
@@ -300,15 +333,16 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
   function lead(): void {
     cancelGather();
     if (role !== "gathering") return;
+    const { forgotten } = mirror;
     for (const state of gathered.answers.values()) {
       if (!state || !mirror.isBehind(state)) continue;
       if (state.epoch !== mirror.epoch) carrier.loseEpoch();
       mirror.adopt(state);
     }
-    mirror.term = Math.max(gathered.term, mirror.term) + 1;
+    mirror.term = Math.max(gathered.term, mirror.term) + gathered.ahead;
     mirror.position = 0;
     mirror.transport = undefined;
-    carrier.adopted();
+    carrier.adopted(forgotten);
     leaderId = id;
     move("leading");
     leader = startLeader({
@@ -318,6 +352,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
       endpoint,
       mirror,
       locks: locks!,
+      others: gathered.others ?? [],
       post,
       onEntry: carrier.take,
       onBusy: carrier.stall,
@@ -351,10 +386,7 @@ export function shareSession({ kinds, endpoint, owner, platform, name, onStatus 
     isLeaving = true;
     if (leader && record?.type === "close") {
       // The last tab closes the session. Tabs that are frozen, or have not joined yet, go on with it.
-      locks!.others().then(
-        (others) => leave(others.length === 0 ? record : undefined),
-        () => leave(),
-      );
+      void locks!.others().then((others) => leave(others?.length === 0 ? record : undefined));
     } else leave();
     owner.onFinish();
   }

@@ -33,28 +33,39 @@ export class PartBuffer {
     return this.#size >= MAX_SIZE;
   }
 
-  /** Adds a part, or a copy of it. Throws BAD_DATA for a value that JSON cannot express. */
-  push(part: unknown): void {
+  /** Adds a part, or a copy of it. Returns its size. Throws BAD_DATA for a value that JSON cannot express. */
+  push(part: unknown): number {
     const text = typeof part === "string" ? part : part instanceof Uint8Array ? this.#decode(part) : undefined;
-    if (text === "") return;
+    if (text === "") return 0;
     const json = text === undefined ? toJson(part) : undefined;
     if (text === undefined && json === undefined) {
       throw new ChannelError("BAD_DATA", "JSON has no form for a part of the stream");
     }
     const size = (text ?? json!).length;
     this.#size += size;
-    const last = this.#runs.at(-1);
-    const isOpen = last !== undefined && last.size < MESSAGE_SIZE;
-    if (text !== undefined) {
-      if (isOpen && last.kind === "text") {
-        last.text += text;
-        last.size += size;
-      } else this.#runs.push({ kind: "text", text, size });
-      return;
-    }
+    if (text !== undefined) this.#pushText(text);
     // The source may change the value before the message is made.
-    const value: unknown = JSON.parse(json!);
-    if (isOpen && last.kind === "parts") {
+    else this.#pushValue(JSON.parse(json!), size);
+    return size;
+  }
+
+  /** A long text is cut: a broker may refuse one message of its length. */
+  #pushText(text: string): void {
+    for (let from = 0; from < text.length; ) {
+      const last = this.#runs.at(-1);
+      const room = last?.kind === "text" ? MESSAGE_SIZE - last.size : 0;
+      const piece = text.slice(from, from + (room > 0 ? room : MESSAGE_SIZE));
+      from += piece.length;
+      if (room > 0 && last?.kind === "text") {
+        last.text += piece;
+        last.size += piece.length;
+      } else this.#runs.push({ kind: "text", text: piece, size: piece.length });
+    }
+  }
+
+  #pushValue(value: unknown, size: number): void {
+    const last = this.#runs.at(-1);
+    if (last?.kind === "parts" && last.size < MESSAGE_SIZE) {
       last.parts.push(value);
       last.size += size;
     } else this.#runs.push({ kind: "parts", parts: [value], size });

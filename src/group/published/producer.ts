@@ -10,12 +10,15 @@ import type { StreamBody } from "../../channel/body.ts";
 import { discardBody, openSource, type Source } from "../../channel/source.ts";
 import type { StreamMessage, StreamOutcome } from "../../protocol/stream-message.ts";
 import { PartBuffer } from "./part-buffer.ts";
-import type { PartSource, Parts, StreamResult } from "./publish-stream.ts";
+import { checkMade, type PartSource, type Parts, type StreamResult } from "./publish-stream.ts";
 
 /** Time for which a message is published again while the broker does not confirm it. */
 const RETRY_MS = 30_000;
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 4000;
+/** Parts, and characters of them, after which other work of the process gets a turn. */
+const TURN_PARTS = 1000;
+const TURN_SIZE = 64 * 1024;
 
 export interface ProducerOptions {
   readonly clock: Clock;
@@ -27,14 +30,14 @@ export interface ProducerOptions {
 }
 
 /**
- * waiting   the group may have another stream: nothing is published
+ * waiting   the group may have another stream: nothing is published. It ends here if it is refused
  * reading   the source is read
  * ending    the source has ended or was cancelled; the parts that wait and the end are published
  * ended     the end was published, or cannot be
  */
 type State = "waiting" | "reading" | "ending" | "ended";
 
-const MOVES: Moves<State> = { waiting: ["reading"], reading: ["ending"], ending: ["ended"], ended: [] };
+const MOVES: Moves<State> = { waiting: ["reading", "ended"], reading: ["ending"], ending: ["ended"], ended: [] };
 
 interface Ending {
   readonly end: StreamOutcome;
@@ -54,6 +57,9 @@ export class Producer {
   /** Number of the next message. */
   #n = 0;
   #isPulling = false;
+  /** Parts, and characters of text or JSON, that were read since other work of the process had a turn. */
+  #readParts = 0;
+  #readSize = 0;
   #isPublishing = false;
   #timer: Timer;
   #publishedAt = Number.NEGATIVE_INFINITY;
@@ -71,7 +77,10 @@ export class Producer {
 
   /** Publishes the beginning and reads the source. Called once. */
   begin(source: PartSource<unknown>): void {
-    this.#state.moveTo("reading");
+    if (!this.#state.tryMoveTo("reading")) {
+      if (typeof source !== "function") discardBody(source);
+      return;
+    }
     const { stream, info } = this.#options;
     const isPublishing = this.#publish({
       stream,
@@ -82,6 +91,12 @@ export class Producer {
     void isPublishing.then(() => this.#schedule());
     void this.#open(source, isPublishing);
     if (this.#ending !== undefined) this.#end(this.#ending);
+  }
+
+  /** The group has another stream, or the broker does not answer: it never begins. Its source was cancelled. */
+  refuse(error: unknown): void {
+    this.#ending = { end: "failed", error };
+    this.#over();
   }
 
   /** Ends the stream before its source has ended. Does nothing if it is ending. */
@@ -101,6 +116,7 @@ export class Producer {
     let parts: Parts<unknown> | undefined;
     try {
       parts = typeof source === "function" ? await made(source, this.#stopping.signal) : source;
+      if (typeof source === "function") checkMade(parts);
       await isPublishing;
       if (this.#state.is("reading")) {
         this.#source = openSource(parts as StreamBody, "body");
@@ -125,14 +141,27 @@ export class Producer {
       if (!this.#state.is("reading")) return;
       if (done === true) this.#end({ end: "done" });
       else {
-        this.#buffer.push(value);
+        this.#readParts += 1;
+        this.#readSize += this.#buffer.push(value);
         this.#schedule();
-        this.#pull();
+        if (this.#readParts < TURN_PARTS && this.#readSize < TURN_SIZE) this.#pull();
+        else this.#pullLater();
       }
     } catch (error) {
       this.#isPulling = false;
       this.#end({ end: "failed", error: inspectable(error) });
     }
+  }
+
+  /** A source that has each part at once would keep the process from everything else: without a broker nothing waits. */
+  #pullLater(): void {
+    this.#isPulling = true;
+    setImmediate(() => {
+      this.#isPulling = false;
+      this.#readParts = 0;
+      this.#readSize = 0;
+      this.#pull();
+    });
   }
 
   #end(ending: Ending): void {

@@ -44,8 +44,11 @@ export class Producers implements LeaseOwner {
   readonly #options: ProducersOptions;
   readonly #prefix: string = randomBytes(6).toString("base64url");
   #count = 0;
-  /** The stream of each group, from the call of `publishStream` on. */
-  readonly #running = new Map<string, Producer>();
+  /**
+   * The streams of each group that are not over, in the order of the calls of `publishStream`. The first may be under way; each
+   * later one is to replace those before it.
+   */
+  readonly #running = new Map<string, Producer[]>();
   #isClosed = false;
 
   constructor(options: ProducersOptions) {
@@ -58,9 +61,9 @@ export class Producers implements LeaseOwner {
     this.#count += 1;
     const stream = `${this.#prefix}.${this.#count}`;
     const result = await this.#publish(stream, group, source, options);
-    // The application itself has closed the store.
-    const isExpected = result.end === "lost" && this.#isClosed;
-    if (result.error !== undefined && !isExpected) this.#options.report(result.error, group);
+    // A stream is lost as expected if the application itself has closed the store. A source may fail with undefined.
+    const isFailure = result.end === "failed" || (result.end === "lost" && !this.#isClosed);
+    if (isFailure) this.#options.report(result.error, group);
     return result;
   }
 
@@ -80,7 +83,9 @@ export class Producers implements LeaseOwner {
       await (replace ? this.#replace(group, producer) : this.#claim(group, producer));
     } catch (error) {
       discardParts(source);
-      return { stream, end: "failed", error: inspectable(error) };
+      producer.refuse(inspectable(error));
+      this.#remove(group, producer);
+      return producer.result;
     }
     const letGo = this.#options.hold(group);
     const stop = (): void => producer.stop("stopped");
@@ -90,7 +95,7 @@ export class Producers implements LeaseOwner {
     if (signal?.aborted === true) stop();
     const result = await producer.result;
     signal?.removeEventListener("abort", stop);
-    if (this.#running.get(group) === producer) this.#running.delete(group);
+    this.#remove(group, producer);
     letGo();
     void leases?.release(group, stream);
     return result;
@@ -100,7 +105,7 @@ export class Producers implements LeaseOwner {
   async #claim(group: string, producer: Producer): Promise<void> {
     this.#checkOpen();
     if (this.#running.has(group)) throw new ChannelError("STREAM_BUSY");
-    this.#running.set(group, producer);
+    this.#add(group, producer);
     if (!(await this.#lease(group, producer))) throw new ChannelError("STREAM_BUSY");
   }
 
@@ -108,39 +113,49 @@ export class Producers implements LeaseOwner {
   async #replace(group: string, producer: Producer): Promise<void> {
     this.#checkOpen();
     const { clock } = this.#options;
-    const before = this.#running.get(group);
-    // The next one replaces this one.
-    this.#running.set(group, producer);
+    const before = this.#running.get(group)?.at(-1);
+    this.#add(group, producer);
     before?.stop("stopped");
     await before?.result;
     const untilMs = clock.now() + STOP_MS;
     while (!(await this.#lease(group, producer))) {
       if (clock.now() >= untilMs) throw new ChannelError("STREAM_BUSY");
-      this.#running.set(group, producer);
       await this.#stopElsewhere(group);
     }
+  }
+
+  #add(group: string, producer: Producer): void {
+    const streams = this.#running.get(group);
+    if (streams === undefined) this.#running.set(group, [producer]);
+    else streams.push(producer);
+  }
+
+  /** The stream is over, or was refused. */
+  #remove(group: string, producer: Producer): void {
+    const streams = (this.#running.get(group) ?? []).filter((each) => each !== producer);
+    if (streams.length === 0) this.#running.delete(group);
+    else this.#running.set(group, streams);
+  }
+
+  #find(group: string, stream: string): Producer | undefined {
+    return this.#running.get(group)?.find((each) => each.stream === stream);
   }
 
   #checkOpen(): void {
     if (this.#isClosed) throw new ChannelError("BACKPLANE_UNAVAILABLE", "the store is closed");
   }
 
-  /** Resolves to false if another process has a stream in the group. If it fails, the producer is not the group's any more. */
-  async #lease(group: string, producer: Producer): Promise<boolean> {
+  /** Resolves to false if another process has a stream in the group. */
+  async #lease(group: string, { stream }: Producer): Promise<boolean> {
     const { leases } = this.#options;
     if (leases === undefined) return true;
-    const { stream } = producer;
-    let isOurs = false;
     try {
-      isOurs = await leases.claim(group, stream);
+      return await leases.claim(group, stream);
     } catch (error) {
       // It is not known whether the record was written.
       void leases.release(group, stream);
       throw error;
-    } finally {
-      if (!isOurs && this.#running.get(group) === producer) this.#running.delete(group);
     }
-    return isOurs;
   }
 
   #toKeep({ size, ttlMs }: StreamKeep = {}): Keep {
@@ -154,7 +169,8 @@ export class Producers implements LeaseOwner {
   /** Stops the stream of a group, in whichever process it is published. Resolves to false if there is none. */
   async stop(group: string): Promise<boolean> {
     const { clock } = this.#options;
-    const own = this.#running.get(group);
+    // The streams before it were stopped when it came.
+    const own = this.#running.get(group)?.at(-1);
     if (own !== undefined) {
       own.stop("stopped");
       await within(clock, STOP_MS, own.result);
@@ -178,8 +194,7 @@ export class Producers implements LeaseOwner {
 
   /** Another process asks to stop a stream, which may be another process's, or over. */
   stopAsked(group: string, stream: string): void {
-    const own = this.#running.get(group);
-    if (own?.stream === stream) own.stop("stopped");
+    this.#find(group, stream)?.stop("stopped");
   }
 
   tellLost(group: string, stream: string): Promise<unknown> {
@@ -187,14 +202,13 @@ export class Producers implements LeaseOwner {
   }
 
   abandoned(group: string, stream: string): void {
-    const own = this.#running.get(group);
-    if (own?.stream === stream) own.abandon();
+    this.#find(group, stream)?.abandon();
   }
 
   /** Ends all streams as lost. Resolves when their viewers were told, or after a while. Returns undefined if there are none. */
   close(): Promise<void> | undefined {
     this.#isClosed = true;
-    const running = [...this.#running.values()];
+    const running = [...this.#running.values()].flat();
     if (running.length === 0) return undefined;
     for (const each of running) each.stop("lost");
     return within(this.#options.clock, CLOSE_MS, Promise.all(running.map(({ result }) => result)));

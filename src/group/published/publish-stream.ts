@@ -83,3 +83,15 @@ export function checkPartSource(source: unknown): void {
     "an async iterable, a ReadableStream, or a function that makes one",
   );
 }
+
+/** Throws BAD_OPTION for a result of a function that is no source: often the `Response` of a `fetch`. A list is one that has ended. */
+export function checkMade(parts: unknown): void {
+  if (typeof parts === "object" && parts !== null) {
+    if (Symbol.asyncIterator in parts || Symbol.iterator in parts || "getReader" in parts) return;
+  }
+  throw badValue(
+    "the result of the function that publishStream got",
+    parts,
+    "an async iterable or a ReadableStream, such as the body of a Response",
+  );
+}

@@ -18,20 +18,24 @@ export function startActions(ask: (action: ActionRequest) => boolean): void {
     const code = Number(byId<HTMLInputElement>("close-code").value);
     const reason = byId<HTMLInputElement>("close-reason").value;
     const request: ActionRequest = { type: "close", n: ++lastNumber, channel: closing, code, reason };
-    act(ask, request, () => {
+    const done = (): string => {
       dialog.close();
       return "Closed";
-    });
+    };
+    // The short message is behind the dialog.
+    act(ask, request, { done, failed: (error) => setText(byId("close-error"), error) });
   });
   byId("publish-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const field = byId<HTMLTextAreaElement>("publish-data");
     const form = byId<HTMLSelectElement>("publish-as").value === "json" ? "json" : "text";
     if (state.group === null) return;
-    act(ask, { type: "publish", n: ++lastNumber, ...state.group, data: field.value, form }, () => {
+    const done = (): string => {
       field.value = "";
       return "Published";
-    });
+    };
+    const failed = (error: string): void => say(error, false);
+    act(ask, { type: "publish", n: ++lastNumber, ...state.group, data: field.value, form }, { done, failed });
   });
 }
 
@@ -43,6 +47,7 @@ export function allow({ canClose, canPublish }: { readonly canClose: boolean; re
 export function askToClose(id: string): void {
   closing = id;
   setText(byId("close-name"), id);
+  setText(byId("close-error"), "");
   byId<HTMLDialogElement>("close-dialog").showModal();
 }
 
@@ -51,10 +56,16 @@ export function answered({ n, error }: Done): void {
   waiting.delete(n);
 }
 
-/** `done` is called when the server has done it, and returns the text that says so. */
-function act(ask: (action: ActionRequest) => boolean, request: ActionRequest, done: () => string): void {
-  waiting.set(request.n, (error) => say(error ?? done(), error === null));
-  if (!ask(request)) say("The server cannot be reached", false);
+interface Outcome {
+  /** Called when the server has done it. Returns the text that says so. */
+  done(): string;
+  /** Called with the mistake. */
+  failed(error: string): void;
+}
+
+function act(ask: (action: ActionRequest) => boolean, request: ActionRequest, { done, failed }: Outcome): void {
+  waiting.set(request.n, (error) => (error === null ? say(done(), true) : failed(error)));
+  if (!ask(request)) failed("The server cannot be reached");
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;

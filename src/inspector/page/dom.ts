@@ -11,7 +11,8 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[Tag] {
   const element = document.createElement(tag);
   setAttributes(element, attributes);
-  for (const child of children) if (child !== undefined) element.append(child);
+  for (const child of children)
+    if (child !== undefined) element.append(typeof child === "string" ? visible(child) : child);
   return element;
 }
 
@@ -40,7 +41,16 @@ export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
 
 /** Sets a text only if it has changed: otherwise a selection in it would be lost. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
+}
+
+/** Controls but for tab and line feed, and the characters that change the direction of a text (Unicode UAX #9) or have no width. */
+const INVISIBLE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+
+/** Shows such characters as `\u202e`: with them a name could look like another one, or turn around the text beside it. */
+function visible(text: string): string {
+  return text.replace(INVISIBLE, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 export function setAttribute(element: Element, name: string, value: string | undefined): void {

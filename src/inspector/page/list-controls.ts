@@ -16,6 +16,9 @@ export function bindList(name: string, list: { text: string; page: number }, cha
   bindPager(`${name}-pager`, (step) => {
     list.page = Math.max(0, list.page + step);
     changed();
+    // The pager is below the list: the next page begins at its top.
+    const rows = byId(`${name}-list`);
+    if (rows.getBoundingClientRect().top < 0) rows.scrollIntoView();
   });
 }
 

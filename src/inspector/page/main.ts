@@ -7,7 +7,7 @@ import { showChannels, startChannels } from "./channels.ts";
 import { byId, setAttribute, setText } from "./dom.ts";
 import { showGroup, showGroups, startGroups } from "./groups.ts";
 import { Overview, showUptime } from "./overview.ts";
-import { readAddress, state } from "./state.ts";
+import { channelAddress, groupAddress, readAddress, state } from "./state.ts";
 import { startTheme } from "./theme.ts";
 import type { Done, Hello, Sample, Update, View } from "./wire.ts";
 
@@ -53,16 +53,29 @@ function show(): void {
 }
 
 function navigate(): void {
-  const before = state.channel ?? state.group?.group;
+  const before = openedAddress();
+  const tabBefore = state.tab;
+  const rowBefore = document.querySelector<HTMLElement>("section:not([hidden]) .list a[aria-current]");
   readAddress(location.hash);
   show();
-  if (state.channel !== null && state.channel !== before) showChannel(state.channel, undefined, 0);
-  if (state.group !== null && state.group.group !== before) showGroup(state.group, undefined, 0);
-  const opened = state.channel ?? state.group?.group;
+  const opened = openedAddress();
+  if (state.channel !== null && opened !== before) showChannel(state.channel, undefined, 0);
+  if (state.group !== null && opened !== before) showGroup(state.group, undefined, 0);
+  // On a phone the panel takes the place of the list.
+  const isInPlace = opened !== undefined && opened !== before && matchMedia("(max-width: 60rem)").matches;
+  if (state.tab !== tabBefore || isInPlace) scrollTo(0, 0);
   // A panel that covers the list, and whoever uses a keyboard, begin at its title.
   if (opened !== undefined && opened !== before)
     byId(state.channel === null ? "group-title" : "channel-title").focus({ preventScroll: true });
+  // The panel was closed: the keyboard goes on at the row that opened it.
+  if (opened === undefined && before !== undefined) rowBefore?.focus();
   send();
+}
+
+/** The address of the channel or group that is shown in full; undefined if none is. */
+function openedAddress(): string | undefined {
+  if (state.channel !== null) return channelAddress(state.channel);
+  return state.group === null ? undefined : groupAddress(state.group);
 }
 
 function greet(hello: Hello): void {
@@ -91,7 +104,7 @@ function update(message: Update): void {
   // An answer to an earlier message may have another one.
   if (state.channel !== null && (channel === null || channel?.id === state.channel))
     showChannel(state.channel, channel, now);
-  if (state.group !== null && (group === null || group?.group === state.group.group))
+  if (state.group !== null && (group === null || (group !== undefined && groupAddress(group) === openedAddress())))
     showGroup(state.group, group, now);
 }
 
@@ -111,21 +124,23 @@ function showState(): void {
   setText(live.lastElementChild!, STATE_NAMES[is]);
 }
 
-connection.onClose(({ code, reason }) => {
+connection.onClose(({ code, reason, by }) => {
   const end = byId("ended");
   end.hidden = false;
-  const why =
-    code === 4401
-      ? "You may not look at this inspector any more."
-      : `The server has ended the connection: ${reason || code}.`;
-  setText(end.firstElementChild!, why);
+  setText(end.firstElementChild!, whyEnded(code, `${reason || code}, by the ${by}`));
 });
+
+function whyEnded(code: number, reason: string): string {
+  if (code === 4401) return "You may not look at this inspector any more.";
+  if (code === 1008)
+    return `You may not look at this inspector (${reason}), or a proxy in front of it does not pass on the Host of requests.`;
+  return `The connection has ended: ${reason}.`;
+}
 
 byId("reload").addEventListener("click", () => location.reload());
 byId("pause").addEventListener("click", () => {
   isPaused = !isPaused;
   const button = byId("pause");
-  setAttribute(button, "aria-pressed", String(isPaused));
   setText(button, isPaused ? "Go on" : "Pause");
   showState();
   send();

@@ -1,7 +1,7 @@
 // The first tab: the totals, the charts, and what has happened.
 
 import { Chart, type ChartOptions } from "./chart.ts";
-import { byId, h, setText } from "./dom.ts";
+import { byId, h, setText, syncList } from "./dom.ts";
 import { bytes, count, KIND_NAMES, KINDS, milliseconds, short, span, time } from "./format.ts";
 import { channelAddress } from "./state.ts";
 import type { Sample, TimelineEvent } from "./wire.ts";
@@ -55,12 +55,18 @@ const CHARTS: readonly ChartOptions[] = [
   },
 ];
 
+interface Happened extends TimelineEvent {
+  /** Its number on this page. */
+  readonly key: string;
+}
+
 /** Events that the list keeps. */
 const MAX_HAPPENED = 100;
 
 export class Overview {
   readonly #charts = CHARTS.map((options) => new Chart(options));
-  #happened: TimelineEvent[] = [];
+  #happened: Happened[] = [];
+  #lastNumber = 0;
 
   constructor() {
     byId("charts").append(...this.#charts.map(({ element }) => element));
@@ -76,7 +82,7 @@ export class Overview {
     setText(byId("total-connections"), count(last.connections));
     setText(byId("total-sessions"), count(last.sessions));
     setText(byId("note-sessions"), last.away === 0 ? "all connected" : `${count(last.away)} away`);
-    setText(byId("note-channels"), `+${short(last.opened)} −${short(last.closed)} per second`);
+    setText(byId("note-channels"), `${short(last.opened)} opened, ${short(last.closed)} closed per second`);
     setText(byId("total-busy"), last.busy === null ? "–" : `${Math.round(last.busy * 100)} %`);
     setText(byId("total-errors"), count(last.errors));
     byId("errors").classList.toggle("is-bad", last.errors > 0);
@@ -89,8 +95,13 @@ export class Overview {
 
   add(events: readonly TimelineEvent[]): void {
     if (events.length === 0) return;
-    this.#happened = [...this.#happened, ...events].slice(-MAX_HAPPENED);
-    byId("happened").replaceChildren(...[...this.#happened].reverse().map(toItem));
+    const numbered = events.map((event) => ({ ...event, key: String(++this.#lastNumber) }));
+    this.#happened = [...this.#happened, ...numbered].slice(-MAX_HAPPENED);
+    syncList(byId("happened"), [...this.#happened].reverse(), {
+      keyOf: ({ key }) => key,
+      make: toItem,
+      update: () => {},
+    });
     byId("nothing").hidden = true;
   }
 }

@@ -29,16 +29,28 @@ export function readAddress(hash: string): void {
 }
 
 export function channelAddress(id: string): string {
-  return `#/channels/${encodeURIComponent(id)}`;
+  return `#/channels/${encode(id)}`;
 }
 
 export function groupAddress({ store, group }: GroupName): string {
-  return `#/groups/${encodeURIComponent(store)}/${encodeURIComponent(group)}`;
+  return `#/groups/${encode(store)}/${encode(group)}`;
+}
+
+/** `encodeURIComponent`, which throws for half of a surrogate pair: a client may have chosen such a name. It becomes `%uD800`. */
+function encode(text: string): string {
+  return text.replace(/(\p{Surrogate})|\P{Surrogate}+/gu, (part, half?: string) =>
+    half === undefined ? encodeURIComponent(part) : `%u${half.charCodeAt(0).toString(16)}`,
+  );
 }
 
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    return text
+      .split(/(%u[\da-f]{4})/)
+      .map((part) =>
+        part[1] === "u" ? String.fromCharCode(Number.parseInt(part.slice(2), 16)) : decodeURIComponent(part),
+      )
+      .join("");
   } catch {
     return text;
   }

@@ -69,12 +69,24 @@ describe("The state of a shared session", () => {
     );
   });
 
-  it("forgets the tab that has not sent for longest when there are too many", () => {
+  it("names the tab to forget when there are too many: of those that are gone, the one that has not sent for longest", () => {
     const names = Array.from({ length: MAX_TABS }, (_, at) => `tab ${at}`);
-    const mirror = mirrorOf(...names.map((name) => up(name, 1)), up("tab 0", 2));
-    assert.equal(mirror.seqs("tab 1").assigned, 1);
-    mirror.apply(up("one more", 1));
-    assert.deepEqual([mirror.seqs("tab 1").assigned, mirror.seqs("tab 0").assigned], [0, 2]);
+    const mirror = mirrorOf(...names.slice(1).map((name) => up(name, 1)), up("tab 1", 2));
+    const isGone = (): boolean => false;
+    assert.equal(mirror.tabToForget(isGone), undefined);
+    mirror.apply(up("tab 0", 1));
+    assert.equal(mirror.tabToForget(isGone), "tab 2");
+    assert.equal(
+      mirror.tabToForget((tab) => tab === "tab 2"),
+      "tab 3",
+    );
+    assert.equal(
+      mirror.tabToForget(() => true),
+      undefined,
+    );
+    mirror.apply({ type: "forget", tab: "tab 2" });
+    assert.deepEqual([mirror.knows("tab 2"), mirror.knows("tab 1"), mirror.forgotten], [false, true, 1]);
+    assert.equal(mirror.tabToForget(isGone), undefined);
   });
 
   it("becomes a session with the same numbers, whose records may have been sent", () => {

@@ -7,7 +7,9 @@ import { connect } from "../../../src/client/connect.ts";
 import type { ConnectionClose, Opening } from "../../../src/client/connection.ts";
 import type { Connection, ConnectOptions } from "../../../src/client/index.ts";
 import { ResumableWebSocket } from "../../../src/client/index.ts";
+import { requests } from "../../../src/client/requests.ts";
 import { type TabStatus, tabs } from "../../../src/client/tabs/index.ts";
+import { MAX_TABS } from "../../../src/client/tabs/limits.ts";
 import {
   type Channel,
   type ChannelRequest,
@@ -27,6 +29,8 @@ interface Kit {
   readonly up: unknown[];
   readonly closes: string[];
   isRefusing: boolean;
+  /** The server refuses to resume a session, as it refuses a late attempt. */
+  isLate: boolean;
   open(options?: ConnectOptions, user?: string): Opened;
 }
 
@@ -47,6 +51,10 @@ function kit(t: TestContext, session: SessionOptions = {}): Kit {
   const app = testServer((request) => {
     requests.push(request);
     if (own.isRefusing) return { status: 401 };
+    if (own.isLate && request.url.includes("session=")) {
+      own.isLate = false;
+      return { status: 409 };
+    }
     return openSession(
       request,
       {
@@ -70,7 +78,7 @@ function kit(t: TestContext, session: SessionOptions = {}): Kit {
     t.after(() => connection.close());
     return opened;
   };
-  const own: Kit = { app, browser, channels, requests, up, closes, isRefusing: false, open };
+  const own: Kit = { app, browser, channels, requests, up, closes, isRefusing: false, isLate: false, open };
   return own;
 }
 
@@ -81,6 +89,18 @@ async function openSome(kit: Kit, count: number, options: ConnectOptions = {}): 
     await kit.app.advance(50);
   }
   return all;
+}
+
+/** Tabs that are opened, send one message each, and are closed. */
+async function comeAndGo(own: Kit, count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const { tab, connection } = own.open();
+    await own.app.advance(20);
+    connection.send("x");
+    await own.app.advance(20);
+    tab.close();
+    await own.app.advance(10);
+  }
 }
 
 const sessions = ({ openings }: Opened): string[] => openings.map(({ session }) => session);
@@ -294,6 +314,170 @@ describe("Tabs that share a session", () => {
     );
     assert.equal(own.up.length, 6);
     assert.equal(b.connection.bufferedAmount, 0);
+  });
+
+  it("go on sending, however many others have come and gone meanwhile", async (t) => {
+    const own = kit(t);
+    const [a, idle] = (await openSome(own, 2)) as [Opened, Opened];
+    idle.connection.send("idle 1");
+    await comeAndGo(own, MAX_TABS + 4);
+    own.up.length = 0;
+    idle.connection.send("idle 2");
+    await own.app.advance(2000);
+    assert.deepEqual([own.up, idle.connection.bufferedAmount], [["idle 2"], 0]);
+    a.tab.close();
+    await own.app.advance(3000);
+    idle.connection.send("idle 3");
+    await own.app.advance(2000);
+    assert.deepEqual(
+      [own.up, sessions(idle)],
+      [
+        ["idle 2", "idle 3"],
+        ["new", "resumed"],
+      ],
+    );
+  });
+
+  it("are told that the session is lost if they were away, and so many others have sent that they were forgotten", async (t) => {
+    const own = kit(t);
+    const [a, away] = (await openSome(own, 2)) as [Opened, Opened];
+    away.connection.send("before");
+    // It is on its way when the page is frozen: whether the server has it cannot be known later.
+    await own.app.advance(1);
+    away.tab.freeze();
+    await own.app.advance(100);
+    away.connection.send("meanwhile");
+    own.channels[0]!.send("1");
+    await comeAndGo(own, MAX_TABS + 4);
+    assert.equal(own.up.filter((message) => message === "before").length, 1);
+    away.tab.thaw();
+    await own.app.advance(5000);
+    away.connection.send("after");
+    own.channels[0]!.send("2");
+    await own.app.advance(5000);
+    assert.deepEqual(
+      own.up.filter((message) => message !== "x"),
+      ["before", "meanwhile", "after"],
+    );
+    assert.deepEqual([away.got, a.got], [numbers(1, 2), numbers(1, 2)]);
+    assert.deepEqual([sessions(away), away.connection.bufferedAmount], [["new", "lost"], 0]);
+  });
+
+  for (const isTold of [true, false]) {
+    it(`follow a leader that began without them, after many others had led (${isTold ? "" : "not "}told)`, async (t) => {
+      const own = kit(t);
+      let last = own.open();
+      for (let term = 1; term <= 3; term++) {
+        await own.app.advance(50);
+        const next = own.open();
+        await own.app.advance(50);
+        last.tab.close();
+        await own.app.advance(2000);
+        last = next;
+      }
+      assert.equal(last.tab.status, "leading");
+      last.tab.freeze({ isTold });
+      await own.app.advance(100);
+      const next = own.open();
+      await own.app.advance(20_000);
+      assert.equal(own.channels.length, 2);
+      last.tab.thaw({ isTold });
+      await own.app.advance(20_000);
+      last.connection.send("from the old one");
+      next.connection.send("from the new one");
+      own.channels[1]!.send("1");
+      await own.app.advance(2000);
+      assert.deepEqual([last.got, next.got], [["1"], ["1"]]);
+      assert.deepEqual([...own.up].sort(), ["from the new one", "from the old one"]);
+      assert.deepEqual([sessions(last).at(-1), last.tab.status, next.tab.status], ["lost", "following", "leading"]);
+      assert.equal(own.channels.length, 2);
+    });
+  }
+
+  for (const carrier of ["websocket", "sse", "poll"] as const) {
+    it(`take the session up again on a ${carrier} after leaders of which they have not heard, who are gone`, async (t) => {
+      const own = kit(t);
+      const [first, second] = (await openSome(own, 2, { carriers: [carrier] })) as [Opened, Opened];
+      first.tab.freeze();
+      await own.app.advance(1000);
+      const third = own.open({ carriers: [carrier] });
+      await own.app.advance(1000);
+      second.tab.close();
+      await own.app.advance(1000);
+      assert.equal(third.tab.status, "leading");
+      third.tab.close();
+      await own.app.advance(1000);
+      first.tab.thaw();
+      await own.app.advance(5000);
+      own.channels[0]!.send("1");
+      await own.app.advance(100);
+      assert.deepEqual([first.got, sessions(first), first.closings], [["1"], ["new", "resumed"], []]);
+      assert.equal(own.channels.length, 1);
+    });
+  }
+
+  it("get no message twice from a leader that knows less of the session than they do", async (t) => {
+    const own = kit(t);
+    const [a, b, stale] = (await openSome(own, 3)) as [Opened, Opened, Opened];
+    stale.tab.freeze();
+    await own.app.advance(100);
+    b.connection.send("acknowledged");
+    await own.app.advance(2000);
+    for (const number of numbers(1, 5)) own.channels[0]!.send(number);
+    await own.app.advance(50);
+    assert.deepEqual(b.got, numbers(1, 5));
+    // The server keeps the five: they are not acknowledged yet.
+    b.tab.freeze({ isTold: false });
+    await own.app.advance(1);
+    a.tab.crash();
+    stale.tab.thaw();
+    await own.app.advance(10_000);
+    assert.deepEqual([stale.got, sessions(stale)], [numbers(1, 5), ["new", "lost"]]);
+    b.tab.thaw({ isTold: false });
+    await own.app.advance(10_000);
+    own.channels[0]!.send("6");
+    await own.app.advance(100);
+    assert.deepEqual([b.got, sessions(b)], [numbers(1, 6), ["new", "lost"]]);
+    assert.equal(own.channels.length, 1);
+  });
+
+  it("report a message that a leader may have taken of which the next one knows nothing, and do not send it again", async (t) => {
+    const own = kit(t);
+    const [a, away, stale] = (await openSome(own, 3)) as [Opened, Opened, Opened];
+    stale.tab.freeze();
+    await own.app.advance(100);
+    away.connection.send("1");
+    // The leader has the note, and this tab does not have the answer.
+    for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+    away.tab.freeze();
+    await own.app.advance(2000);
+    assert.deepEqual(own.up, ["1"]);
+    a.tab.crash();
+    // The other tab joins while the next leader still believes what it knows.
+    own.app.network.delayMs = 500;
+    stale.tab.thaw();
+    await own.app.advance(100);
+    away.tab.thaw();
+    await own.app.advance(10_000);
+    away.connection.send("2");
+    await own.app.advance(2000);
+    assert.deepEqual(own.up, ["1", "2"]);
+    assert.deepEqual([sessions(away).at(-1), away.openings.at(-1)?.unacknowledged], ["lost", ["1"]]);
+  });
+
+  it("begin another session where the server has seen a later leader, and are told that theirs is lost", async (t) => {
+    const own = kit(t);
+    const [first, second] = (await openSome(own, 2, { carriers: ["sse"] })) as [Opened, Opened];
+    own.isLate = true;
+    own.app.network.cut();
+    await own.app.advance(5000);
+    own.channels[1]!.send("1");
+    first.connection.send("2");
+    await own.app.advance(1000);
+    assert.deepEqual([own.channels.length, own.up], [2, ["2"]]);
+    for (const tab of [first, second]) {
+      assert.deepEqual([tab.got, sessions(tab), tab.closings], [["1"], ["new", "lost"], []]);
+    }
   });
 
   it("are as many sessions as there are users, URLs and params", async (t) => {
@@ -550,6 +734,16 @@ describe("tabs()", () => {
       assert.throws(() => tabs(options as never), { code: "BAD_OPTION", message: text });
     });
   }
+
+  it("has no requests: both options together are BAD_OPTION", async () => {
+    const options = { share: tabs({ user: "" }), requests: requests() };
+    assert.throws(() => connect("http://127.0.0.1/", options), {
+      code: "BAD_OPTION",
+      message: /requests do not work with share$/,
+    });
+    // Nothing of the connection that was not made is left over.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
 
   it("is the only value of the option share", () => {
     for (const share of ["tabs", {}, () => {}]) {

@@ -286,6 +286,60 @@ for (const [kind, maker] of KINDS) {
       await store.close();
     });
 
+    it("gives other work its turn while a source always has its next part at once, also an empty one", async () => {
+      for (const part of ["x", ""]) {
+        const store = maker()();
+        async function* endless(): AsyncGenerator<string> {
+          for (;;) yield part;
+        }
+        const over = store.publishStream("g", endless);
+        await new Promise(setImmediate);
+        await store.stopStream("g");
+        assert.equal((await over).end, "stopped");
+        await store.close();
+      }
+    });
+
+    it("cuts a text that is longer than a message, and leaves other parts whole", async () => {
+      const store = maker()();
+      const viewer = new Viewer(store);
+      const long = Array.from({ length: 100_000 }, (_, i) => String.fromCodePoint(0x1f600 + (i % 50))).join("");
+      async function* parts(): AsyncGenerator<unknown> {
+        yield "a";
+        yield long;
+        yield [long];
+      }
+      assert.equal((await store.publishStream("g", parts() as never)).end, "done");
+      await until(() => viewer.view.state === "done", "the end has come");
+      assert.equal(viewer.view.text, `a${long}`);
+      assert.deepEqual(viewer.view.parts, [[long]]);
+      const texts = viewer.messages.flatMap((message) => ("text" in message ? [message.text.length] : []));
+      assert.equal(Math.max(...texts), 16 * 1024);
+      await store.close();
+    });
+
+    it("tells onError also of a source that fails with undefined", async () => {
+      let told = 0;
+      const store = maker()({ onError: () => void (told += 1) });
+      const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(undefined) }) };
+      assert.equal((await store.publishStream("g", source as never)).end, "failed");
+      assert.equal(told, 1);
+      await store.close();
+    });
+
+    it("fails with BAD_OPTION for a function that makes no source, and cancels the body of a Response", async () => {
+      const store = maker()({ onError: () => {} });
+      let isCancelled = false;
+      const body = new ReadableStream({ cancel: () => void (isCancelled = true) });
+      for (const made of [new Response(body), undefined, "text", 7]) {
+        const { end, error } = await store.publishStream("g", () => made as never);
+        assert.deepEqual([end, (error as ChannelError).code], ["failed", "BAD_OPTION"]);
+      }
+      assert.equal(isCancelled, true);
+      assert.equal((await store.publishStream("g", () => ["a", "b"] as never)).end, "done", "a list has ended");
+      await store.close();
+    });
+
     it("refuses a second stream of a group while it has one, cancels its source, and takes one afterwards", async () => {
       const store = maker()({ onError: () => {} });
       const [first, second] = [new Tap(), new Tap()];
@@ -427,6 +481,41 @@ describe("publishStream in several processes", () => {
     while (!(await broker.swapRecord("sg", await broker.readRecord("sg"), record)));
     const { error } = await b!.publishStream("g", words("b"), { replace: true });
     assert.equal((error as ChannelError).code, "STREAM_BUSY");
+    for (const store of [a!, b!]) await store.close();
+  });
+
+  it("begins in place of one that is refused, whose record another process has", async () => {
+    const broker = new MemoryBackplane();
+    const [a, b] = [0, 1].map(() => createChannelStore({ backplane: broker.share(), onError: () => {} }));
+    const first = a!.publishStream("g", new Tap());
+    await turns();
+    const refused = b!.publishStream("g", new Tap());
+    const tap = new Tap();
+    const last = b!.publishStream("g", tap, { replace: true });
+    assert.equal(((await refused).error as ChannelError).code, "STREAM_BUSY");
+    assert.equal((await first).end, "stopped");
+    await until(() => tap.read > 0, "it has begun");
+    await b!.stopStream("g");
+    assert.equal((await last).end, "stopped");
+    for (const store of [a!, b!]) await store.close();
+  });
+
+  it("can be stopped, also if two of them have replaced that of another process at once", async () => {
+    const broker = new MemoryBackplane();
+    const [a, b] = [0, 1].map(() => createChannelStore({ backplane: broker.share(), onError: () => {} }));
+    for (const stopper of [a!, b!]) {
+      const first = a!.publishStream("g", new Tap());
+      await turns();
+      const tap = new Tap();
+      const second = b!.publishStream("g", new Tap(), { replace: true });
+      const third = b!.publishStream("g", tap, { replace: true });
+      assert.deepEqual([(await first).end, (await second).end], ["stopped", "stopped"]);
+      await until(() => tap.read > 0, "the last one has begun");
+      assert.equal(await stopper.stopStream("g"), true);
+      const late = setTimeout(() => void b!.close(), 2000);
+      assert.equal((await third).end, "stopped");
+      clearTimeout(late);
+    }
     for (const store of [a!, b!]) await store.close();
   });
 

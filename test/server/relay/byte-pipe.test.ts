@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from "node:test";
 import { NO_BYTES } from "../../../src/base/bytes.ts";
 import { joinBytes } from "../../../src/server/relay/byte-pipe.ts";
 import { MemoryStream } from "../../support/memory-stream.ts";
+import { lacks } from "../../support/runtime.ts";
 import { until } from "../../support/wait.ts";
 
 /** A client's connection in memory, joined to a socket whose other end is the owner's. */
@@ -33,7 +34,9 @@ describe("a client's connection and that of its session's owner", () => {
     await until(() => client.take() === "to the client", "the client has it");
   });
 
-  it("end together when the owner's is gone and the client has taken everything, not earlier", async (t) => {
+  it("end together when the owner's is gone and the client has taken everything, not earlier", {
+    skip: lacks("the last bytes of a socket whose two ends end at once"),
+  }, async (t) => {
     const { client, owner, ends } = await joined(t);
     client.isStalled = true;
     owner.resume();
