@@ -125,7 +125,7 @@ const PICTURES = {
   ),
   "hand-over": picture(
     "A session moves to another process",
-    "Process A stores the session when it stops. The client comes to process B, which takes it and continues it.",
+    "Process A stops writing, stores the session and ends its carrier. The client comes to process B, which takes it and continues it.",
     420,
     [
       box(8, 12, 90, "client"),
@@ -136,8 +136,8 @@ const PICTURES = {
       ...messages(
         [
           [53, 163, "messages"],
-          [163, 273, "A stops: it stores the session"],
-          [163, 53, "come again: the server restarts"],
+          [163, 273, "A stops, and stores the session"],
+          [163, 53, "the carrier ends without a close"],
           [53, 385, "a new carrier with the same token"],
           [385, 273, "B takes the session"],
           [273, 385, "the snapshot, to B alone"],
