@@ -1,6 +1,5 @@
 // @ts-check
-// `npm run bench:report`: writes results/README.md with its tables, a chart for each row, and one chart of several rows for the
-// front page, from the newest raw result of each row. Rows in which others are faster are shown in the same way.
+// `npm run bench:report`: writes results/README.md with its tables and a chart for each row, from the newest raw result of each row. Rows in which others are faster are shown in the same way.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
@@ -10,9 +9,6 @@ import { themes } from "./rows/index.js";
 
 /** @typedef {import("./lib/results.js").Measured} Measured */
 
-/** The rows of the front page, besides the headlines. */
-const OVERVIEW = ["idle-ws"];
-
 const charts = new URL("charts/", RESULTS);
 mkdirSync(charts, { recursive: true });
 
@@ -20,9 +16,7 @@ const measuredThemes = themes.map(({ title, rows }) => ({ title, measured: rows.
 const all = measuredThemes.flatMap(({ measured }) => measured);
 const whole = all.filter(({ row }) => !row.isPoint);
 
-for (const measured of whole) save(`${measured.row.name}.svg`, chart([group(measured)]));
-const overview = whole.filter(({ row }) => row.rank === "headline" || OVERVIEW.includes(row.name));
-save("overview.svg", chart(overview.map(group)));
+for (const measured of whole) save(`${measured.row.name}.svg`, chart(group(measured)));
 const grown = grownRows();
 for (const { name, title, unit, xUnit, lines } of grown) save(`${name}.svg`, curves({ title, unit, xUnit, lines }));
 writeFileSync(new URL("README.md", RESULTS), page());
@@ -40,6 +34,7 @@ function group(measured) {
     title: measured.row.title,
     unit: title,
     digits,
+    lessIsBetter: measured.row.lessIsBetter === true,
     bars: Object.keys(measured.rounds).map((name) => ({ name, ...summary(values(measured, name, key)) })),
   };
 }

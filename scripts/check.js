@@ -12,8 +12,10 @@ const STEPS = [
   ["an integrity hash for each package", "node", "scripts/lock.js"],
   ["the site: every page, link and anchor", "node", "site/scripts/check.js"],
   ["the client's size", "node", "scripts/size.js"],
-  ["the package's manifest", "publint", "--strict"],
-  ["the package's types as its users resolve them", "attw", "--pack", "--profile", "esm-only", "--no-emoji"],
+  ["llms.txt", "node", "scripts/llms.js", "--check"],
+  ["the package", "node", "scripts/pack.js"],
+  ["its manifest", "publint", "dist/unichannel.tgz", "--strict"],
+  ["its types as its users resolve them", "attw", "dist/unichannel.tgz", "--profile", "esm-only", "--no-emoji"],
   ["the packed types without skipLibCheck, as users compile them", "node", "scripts/package-types.js"],
 ];
 

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fetchPackage } from "./lib/fetch-package.js";
+import { pack } from "./pack.js";
 
 const OLD_TYPESCRIPT = "5.9.3";
 
@@ -82,10 +83,10 @@ try {
 
 /** The package as it is published, and beside it what its users install. @param {string} into */
 function unpack(into) {
-  const [{ filename }] = JSON.parse(run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", into]));
+  const { tarball } = pack(into);
   const target = join(into, "node_modules/unichannel");
   mkdirSync(target, { recursive: true });
-  run("tar", ["-xzf", join(into, filename), "-C", target, "--strip-components=1"]);
+  run("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);
   for (const name of ["react", "hono", "prom-client", "@types/react", "@types/node"]) {
     mkdirSync(join(into, "node_modules", name, ".."), { recursive: true });
     symlinkSync(resolve("node_modules", name), join(into, "node_modules", name));

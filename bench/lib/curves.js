@@ -1,14 +1,15 @@
 // @ts-check
 // Lines over two logarithmic scales as SVG, to show how cost grows with size.
-import { escapeXml, STYLE } from "./chart.js";
+import { escapeXml, STYLE, wrapped } from "./chart.js";
+import { colourClass } from "./colours.js";
 
 /** @typedef {{ name: string, points: readonly { x: number, y: number }[] }} Line the first is ours */
 
-const WIDTH = 760;
-const HEIGHT = 360;
-const LEFT = 84;
-const RIGHT = 130;
-const TOP = 48;
+const WIDTH = 440;
+const HEIGHT = 330;
+const LEFT = 72;
+const RIGHT = 108;
+const TOP = 62;
 const BOTTOM = 44;
 const DASHES = ["", "6 4", "2 3", "8 3 2 3"];
 
@@ -37,16 +38,19 @@ export function curves({ title, unit, xUnit, lines }) {
     ),
   ];
   const drawn = lines.map(({ name, points: own }, index) => {
-    const style = `class="${index === 0 ? "line ours" : "line"}" stroke-dasharray="${DASHES[index % DASHES.length]}"`;
+    const style = `class="line ${colourClass(name)}${index === 0 ? " ours" : ""}" stroke-dasharray="${DASHES[index % DASHES.length]}"`;
     const path = own.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(" ");
     const last = own.at(-1);
     const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
     return `<polyline ${style} points="${path}"/>${label}`;
   });
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeXml(title)}">` +
-    `<style>${STYLE}</style><text class="title" x="0" y="16">${escapeXml(title)}</text>` +
-    `<text class="unit" x="0" y="32">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="560" role="img" aria-label="${escapeXml(title)}">` +
+    `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${HEIGHT}" rx="6"/>` +
+    wrapped(title)
+      .map((line, index) => `<text class="title" x="8" y="${18 + index * 18}">${escapeXml(line)}</text>`)
+      .join("") +
+    `<text class="unit" x="8" y="${wrapped(title).length * 18 + 16}">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
     `<text class="unit" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">${escapeXml(xUnit)}</text></svg>\n`
   );
 }

@@ -1,0 +1,42 @@
+// The pictures of the documents are those that their source draws, can be read on a phone, and are used.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+
+const FOLDERS = ["docs/pictures", "bench/results/charts"];
+const pictures = FOLDERS.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".svg"))
+    .map((name) => `${folder}/${name}`),
+);
+
+describe("the pictures of the documents", () => {
+  it("are up to date", () => {
+    execFileSync(process.execPath, ["docs/pictures/draw.js", "--check"], { stdio: "pipe" });
+    assert.ok(pictures.length > 40);
+  });
+
+  for (const path of pictures) {
+    it(`${path} has a name, a dark form, and text of 10 px on a phone`, () => {
+      const svg = readFileSync(path, "utf8");
+      assert.match(svg, /role="img" aria-label(?:ledby)?="[^"]/);
+      assert.match(svg, /@media \(prefers-color-scheme: dark\)/);
+      const width = Number(/viewBox="0 0 (\d+) /.exec(svg)![1]);
+      const sizes = [...svg.matchAll(/font(?:-size)?: (\d+)px/g)].map(([, size]) => Number(size));
+      // A phone of 390 px has 358 px between the margins of a page.
+      assert.ok((Math.min(...sizes) * 358) / width > 9.5, `${Math.min(...sizes)} px in ${width}`);
+    });
+  }
+
+  it("are each in a document", () => {
+    const documents = ["README.md", "ARCHITECTURE.md", "bench/results/README.md"].concat(
+      (readdirSync("docs", { recursive: true }) as string[])
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => `docs/${name}`),
+    );
+    const all = documents.map((path) => readFileSync(path, "utf8")).join("");
+    for (const path of pictures) assert.ok(all.includes(path.slice(path.lastIndexOf("/"))), path);
+  });
+});
