@@ -2,11 +2,9 @@
 // so that they leave messages out that are still there (server 2.9.10: 7 of 60 lists of 1,250 messages were not whole).
 
 import { DELETE_FAILED, isApiError, NO_MESSAGE_FOUND } from "./api.ts";
+import { mapAtOnce } from "./at-once.ts";
 import type { NatsLink } from "./connection.ts";
 import { findMessage } from "./find-message.ts";
-
-/** Requests under way at once where many messages are removed. */
-const AT_ONCE = 64;
 
 /** Removes the message with a sequence. Resolves to false if it was not there. */
 export async function deleteMessage(link: NatsLink, stream: string, sequence: number): Promise<boolean> {
@@ -25,10 +23,7 @@ export async function deleteMessages(
   stream: string,
   messages: readonly { readonly sequence: number }[],
 ): Promise<void> {
-  for (let i = 0; i < messages.length; i += AT_ONCE) {
-    const some = messages.slice(i, i + AT_ONCE);
-    await Promise.all(some.map(({ sequence }) => deleteMessage(link, stream, sequence)));
-  }
+  await mapAtOnce(messages, ({ sequence }) => deleteMessage(link, stream, sequence));
 }
 
 /** Removes the last message of a subject, also where it is replaced meanwhile. */

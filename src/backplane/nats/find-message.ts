@@ -9,7 +9,7 @@ export interface StoredMessage {
   readonly subject: string;
   /** Time at which the server stored it, in milliseconds. */
   readonly atMs: number;
-  readonly data: Buffer;
+  readonly data: Uint8Array;
 }
 
 /** The last message of a subject, the first one from a sequence on, or the message with a sequence. */

@@ -54,8 +54,8 @@ async function isMissing(
   // The stream still has an older message, and trimming begins with the oldest.
   if (first !== undefined && first.sequence <= sequence) return false;
   if (nowMs - atMs >= ttlMs) return true;
-  const counts = first === undefined ? {} : await streams.countsOf(subject);
-  if ((counts[subject] ?? 0) >= limit) return true;
+  const count = first === undefined ? undefined : (await streams.countsOf(subject)).get(subject);
+  if ((count ?? 0) >= limit) return true;
   // Neither a limit nor its age has removed the last known message, so it was deleted.
   if (lastAtMs !== undefined && nowMs - lastAtMs < ttlMs - CLOCK_SLACK_MS) return true;
   return isPurged();
@@ -65,6 +65,6 @@ async function isMissing(
 async function wasPurged(streams: NatsStreams, limit: number): Promise<boolean> {
   const { state } = await streams.info();
   if ((state.num_subjects ?? 0) > MAX_COUNTS) return false;
-  const counts = Object.values(await streams.countsOf(">"));
-  return !counts.some((count) => count >= limit);
+  const counts = await streams.countsOf(">");
+  return ![...counts.values()].some((count) => count >= limit);
 }

@@ -5,12 +5,12 @@ import type { BackplaneEntry, BackplaneKey } from "../backplane.ts";
 import { unavailable } from "../unavailable.ts";
 import type { NatsLink } from "./connection.ts";
 import { deleteMessages } from "./delete-messages.ts";
-import { findMessage } from "./find-message.ts";
+import { findMessage, type StoredMessage } from "./find-message.ts";
 import { NatsLastValues } from "./last-values.ts";
 import { MAX_AGE_MS, NS_PER_MS, sequenceOf, toNatsId } from "./message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { readLast } from "./read.ts";
-import { subjectsOf } from "./stream-subjects.ts";
+import { subjectCounts } from "./subject-counts.ts";
 import { nameToken } from "./subjects.ts";
 
 /** Writers of one key at once that get in each other's way so many times have to publish again. */
@@ -96,8 +96,8 @@ export class NatsLatest {
 
   /** Removes the keys with the oldest values of a group that has too many. */
   async #limit(group: string, maxKeys: number): Promise<void> {
-    const subjects = await subjectsOf(this.#link, this.#stream, `${this.#prefix(group)}*`);
-    if (subjects.length <= maxKeys) return;
+    const subjects = await subjectCounts(this.#link, this.#stream, `${this.#prefix(group)}*`);
+    if (subjects.size <= maxKeys) return;
     const values = (await this.#read(group)).toSorted((a, b) => a.id - b.id);
     const kept = Math.floor(maxKeys - maxKeys / DROPPED_PART);
     // A value that was replaced meanwhile stays: it is a newer one.
@@ -118,7 +118,7 @@ export class NatsLatest {
 const PRESENT = Uint8Array.of(1);
 
 /** Returns undefined for a message that no backplane wrote. */
-function decode({ sequence, data }: { readonly sequence: number; readonly data: Uint8Array }): Stored | undefined {
+function decode({ sequence, data }: StoredMessage): Stored | undefined {
   if (data.length < 4) return undefined;
   const { key, payload } = decodeNamed(data);
   const id = sequenceOf(key);

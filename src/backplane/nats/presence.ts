@@ -8,8 +8,8 @@ import { deleteLast, deleteMessages } from "./delete-messages.ts";
 import type { StoredMessage } from "./find-message.ts";
 import { decodeNamed, encodeNamed } from "./named-bytes.ts";
 import { readLast } from "./read.ts";
-import { subjectsOf } from "./stream-subjects.ts";
 import type { NatsStreams } from "./streams.ts";
+import { subjectCounts } from "./subject-counts.ts";
 import { nameToken } from "./subjects.ts";
 
 export class NatsPresence extends BrokerPresence {
@@ -37,13 +37,12 @@ export class NatsPresence extends BrokerPresence {
 
   async present(group: string): Promise<readonly BackplaneMember[]> {
     const { name } = this.#streams;
-    const [messages, subjects] = await this.#streams.using(() =>
+    const [messages, alive] = await this.#streams.using(() =>
       Promise.all([
         readLast(this.#link, this.#stream, `${name}.m.${nameToken(group)}.*.*`),
-        subjectsOf(this.#link, `${name}-alive`, `${name}.a.>`),
+        subjectCounts(this.#link, `${name}-alive`, `${name}.a.>`),
       ]),
     );
-    const alive = new Set(subjects);
     const [members, dead]: [BackplaneMember[], StoredMessage[]] = [[], []];
     for (const message of messages) {
       const process = message.subject.split(".").at(-2)!;

@@ -2,15 +2,14 @@
 // again. It ends, however fast others write meanwhile.
 
 import { unavailable } from "../unavailable.ts";
+import { mapAtOnce } from "./at-once.ts";
 import type { NatsLink } from "./connection.ts";
 import { type ConsumerStart, NatsConsumer } from "./consumer.ts";
 import { findMessage, type StoredMessage } from "./find-message.ts";
-import { subjectsOf } from "./stream-subjects.ts";
+import { subjectCounts } from "./subject-counts.ts";
 
 /** Number of readings that are begun when the connection is lost each time. */
 const MAX_ATTEMPTS = 5;
-/** Messages that are asked for one by one, at once. */
-const AT_ONCE = 64;
 
 export interface SequencesRead {
   readonly stream: string;
@@ -48,20 +47,17 @@ export async function readSequences(link: NatsLink, wanted: SequencesRead): Prom
 export async function readLast(link: NatsLink, stream: string, subject: string): Promise<readonly StoredMessage[]> {
   const start = { deliver_policy: "last_per_subject", filter_subject: subject } as const;
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const [found, subjects] = await Promise.all([
+    const [found, counts] = await Promise.all([
       readOnce(link, stream, start, Number.POSITIVE_INFINITY),
-      subjectsOf(link, stream, subject),
+      subjectCounts(link, stream, subject),
     ]);
     if (found === undefined) continue;
     const last = new Map(found.map((message) => [message.subject, message]));
     // A message that was replaced before it was delivered has moved behind those that were read; and a consumer counts too few while
     // others write and remove.
-    const missed = subjects.filter((name) => !last.has(name));
-    for (let i = 0; i < missed.length; i += AT_ONCE) {
-      const asked = missed.slice(i, i + AT_ONCE).map((name) => findMessage(link, stream, { last_by_subj: name }));
-      for (const message of await Promise.all(asked)) if (message !== undefined) last.set(message.subject, message);
-    }
-    return [...last.values()];
+    const missed = [...counts.keys()].filter((name) => !last.has(name));
+    const moved = await mapAtOnce(missed, (name) => findMessage(link, stream, { last_by_subj: name }));
+    return [...last.values(), ...moved.filter((message) => message !== undefined)];
   }
   throw incomplete();
 }
@@ -88,14 +84,10 @@ async function readOnce(
       const next = consumer.take();
       if (next !== undefined) {
         const { message, position } = next;
-        messages.push({
-          sequence: position.sequence,
-          subject: message.subject,
-          atMs: position.atMs,
-          data: Buffer.from(message.data.buffer, message.data.byteOffset, message.data.byteLength),
-        });
+        const { sequence, atMs } = position;
+        messages.push({ sequence, subject: message.subject, atMs, data: message.data });
         pending = position.pending;
-        if (position.sequence >= until) break;
+        if (sequence >= until) break;
       } else if (consumer.failure !== undefined) throw consumer.failure;
       else if (consumer.isOver) return undefined;
       // Messages were removed before it could deliver them.

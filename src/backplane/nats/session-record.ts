@@ -38,7 +38,8 @@ export function encodeRecord({ inline, ...header }: NatsSessionRecord): Uint8Arr
 }
 
 /** Throws for a message that no session store wrote. */
-export function decodeRecord(bytes: Buffer): NatsSessionRecord {
+export function decodeRecord(data: Uint8Array): NatsSessionRecord {
+  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const end = bytes[0] === VERSION && bytes.length >= HEADER_AT ? HEADER_AT + bytes.readUInt32BE(1) : Infinity;
   if (end > bytes.length) throw foreign();
   const header: unknown = JSON.parse(bytes.toString("utf8", HEADER_AT, end));

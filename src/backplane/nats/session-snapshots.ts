@@ -48,7 +48,7 @@ export class NatsSnapshots {
   /** Resolves to undefined if a part is gone. */
   async read({ parts, inline }: Content): Promise<Uint8Array | undefined> {
     if (parts === undefined) return copied(inline);
-    const found: Buffer[] = [];
+    const found: Uint8Array[] = [];
     for (const [n, sequence] of parts.sequences.entries()) {
       const part = await this.#stream.find(sequence);
       if (part?.subject !== this.#stream.subject("d", `${parts.id}.${n}`)) return undefined;

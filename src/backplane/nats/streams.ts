@@ -14,6 +14,7 @@ import { ensureStream } from "./ensure-stream.ts";
 import { findMessage, type StoredMessage } from "./find-message.ts";
 import { MAX_AGE_MS, NS_PER_MS } from "./message.ts";
 import { NatsPublisher, type PublishedStreams } from "./publisher.ts";
+import { subjectCounts } from "./subject-counts.ts";
 
 export interface NatsStreamsOptions {
   readonly name: string;
@@ -47,7 +48,6 @@ export interface StreamInfo {
     readonly first_seq: number;
     readonly last_seq: number;
     readonly num_subjects?: number;
-    readonly subjects?: Readonly<Record<string, number>>;
   };
 }
 
@@ -184,9 +184,8 @@ export class NatsStreams implements PublishedStreams {
   }
 
   /** Resolves to the number of messages of each subject that matches. */
-  async countsOf(filter: string): Promise<Readonly<Record<string, number>>> {
-    const { state } = await this.#link.api<StreamInfo>(`STREAM.INFO.${this.name}`, { subjects_filter: filter });
-    return state.subjects ?? {};
+  countsOf(filter: string): Promise<ReadonlyMap<string, number>> {
+    return subjectCounts(this.#link, this.name, filter);
   }
 
   async #openAll(): Promise<StreamInfo> {
