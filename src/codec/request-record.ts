@@ -58,6 +58,11 @@ export function decodeRequest(content: string): RequestContent {
   return { verb, id, data };
 }
 
+/** Returns the number of a content that asks; undefined for another one. The content was decoded before, so its form is right. */
+export function askedNumber(content: string): number | undefined {
+  return content.startsWith("ask ") ? Number.parseInt(content.slice("ask ".length), 10) : undefined;
+}
+
 export function encodeFailure(id: number, failure: RequestFailure): string {
   return encodeRequest("error", id, JSON.stringify(failure));
 }

@@ -155,7 +155,7 @@ class PostIntake {
     // A server that dies loses the messages that its application has not taken: the client should keep them a moment longer.
     const last = from + records.length - 1;
     // Not if the client's next POST may have the reply for which the application waits.
-    const isDone = (): boolean => transport.session.taken >= last || this.#awaitsReply || this.#isInVain;
+    const isDone = (): boolean => transport.session.taken >= last || transport.session.awaitsReply || this.#isInVain;
     await this.#posts.wait(isDone, ACK_MS);
     return this.#acknowledgement(200);
   }
@@ -174,12 +174,8 @@ class PostIntake {
     const { session, isLeaving } = this.#transport;
     if (isLeaving || session.claim !== undefined) return false;
     // A reply passes the messages before it, as on a WebSocket: they are held, up to the same bound.
-    const hasRoom = session.incoming.isFree || (this.#awaitsReply && !session.incoming.isFull);
+    const hasRoom = session.incoming.isFree || (session.awaitsReply && !session.incoming.isFull);
     return (this.#leavesNoGap || this.#posts.isFirst(this.#post)) && hasRoom;
-  }
-
-  get #awaitsReply(): boolean {
-    return this.#transport.listener?.awaitsReply === true;
   }
 
   get #leavesNoGap(): boolean {

@@ -3,7 +3,13 @@
 
 import { utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { decodeRequest, MAX_REQUEST_HEAD, REQUEST_GROWTH, type RequestContent } from "../codec/request-record.ts";
+import {
+  askedNumber,
+  decodeRequest,
+  MAX_REQUEST_HEAD,
+  REQUEST_GROWTH,
+  type RequestContent,
+} from "../codec/request-record.ts";
 import { IncomingRequest, type SessionRequests } from "../transport/requests.ts";
 import { ownBytes } from "./form.ts";
 
@@ -58,9 +64,10 @@ export class Requests implements SessionRequests {
   check(contents: readonly string[]): void {
     let last = this.#lastOfClient;
     for (const content of contents) {
-      const id = Number(/^ask (\d+)/.exec(content)?.[1] ?? Number.POSITIVE_INFINITY);
+      const id = askedNumber(content);
+      if (id === undefined) continue;
       if (id <= last) throw repeated(id, last);
-      if (id < Number.POSITIVE_INFINITY) last = id;
+      last = id;
     }
   }
 

@@ -57,8 +57,12 @@ export class ServerSession extends Session<KeptRecord> {
    * of the client, that of the last one which has arrived: the client may have to send more before the reply.
    */
   get ackNumber(): number {
-    const awaitsReply = this.#takenAtClose === undefined && this.incoming.listener?.awaitsReply === true;
-    return awaitsReply ? this.received : this.taken;
+    return this.#takenAtClose === undefined && this.awaitsReply ? this.received : this.taken;
+  }
+
+  /** True if the application waits for a reply of the client. */
+  get awaitsReply(): boolean {
+    return this.incoming.listener?.awaitsReply === true;
   }
 
   /** True if a client that has the records up to `after` may resume: they were sent, and something is left to send. */

@@ -196,7 +196,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   send(message: OutboundMessage): void {
     if (message.body !== null && this.session.state.isOpen) this.keep(toRecord(message));
-    if (message instanceof OutboundRequest && this.listener?.awaitsReply === true) this.#replyIsAwaited();
+    if (message instanceof OutboundRequest && this.session.awaitsReply) this.#replyIsAwaited();
   }
 
   sendText(text: string): void {

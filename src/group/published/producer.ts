@@ -78,7 +78,7 @@ export class Producer {
   /** Publishes the beginning and reads the source. Called once. */
   begin(source: PartSource<unknown>): void {
     if (!this.#state.tryMoveTo("reading")) {
-      if (typeof source !== "function") discardBody(source);
+      discardParts(source);
       return;
     }
     const { stream, info } = this.#options;
@@ -93,8 +93,9 @@ export class Producer {
     if (this.#ending !== undefined) this.#end(this.#ending);
   }
 
-  /** The group has another stream, or the broker does not answer: it never begins. Its source was cancelled. */
-  refuse(error: unknown): void {
+  /** The group has another stream, or the broker does not answer: it never begins. */
+  refuse(source: PartSource<unknown>, error: unknown): void {
+    discardParts(source);
     this.#ending = { end: "failed", error };
     this.#over();
   }
@@ -271,4 +272,9 @@ function made(
 function codeOf({ end, error }: Ending): string | undefined {
   if (end !== "failed") return undefined;
   return error instanceof ChannelError ? error.code : "STREAM_FAILED";
+}
+
+/** Cancels a source that is not read. A function was not called. */
+function discardParts(source: PartSource<unknown>): void {
+  if (typeof source !== "function") discardBody(source);
 }

@@ -6,9 +6,7 @@ import { ChannelError } from "../../base/errors.ts";
 import { inspectable } from "../../base/guard.ts";
 import { pause } from "../../base/pause.ts";
 import { within } from "../../base/within.ts";
-import type { StreamBody } from "../../channel/body.ts";
 import { toJsonValue } from "../../channel/send-data.ts";
-import { discardSource } from "../../channel/source.ts";
 import type { StreamMessage } from "../../protocol/stream-message.ts";
 import type { LeaseOwner, StreamLeases } from "../stream/stream-leases.ts";
 import { Producer } from "./producer.ts";
@@ -82,8 +80,7 @@ export class Producers implements LeaseOwner {
     try {
       await (replace ? this.#replace(group, producer) : this.#claim(group, producer));
     } catch (error) {
-      discardParts(source);
-      producer.refuse(inspectable(error));
+      producer.refuse(source, inspectable(error));
       this.#remove(group, producer);
       return producer.result;
     }
@@ -213,9 +210,4 @@ export class Producers implements LeaseOwner {
     for (const each of running) each.stop("lost");
     return within(this.#options.clock, CLOSE_MS, Promise.all(running.map(({ result }) => result)));
   }
-}
-
-/** Cancels a source that is not read. A function was not called. */
-function discardParts(source: PartSource<unknown>): void {
-  if (typeof source !== "function") discardSource(source as StreamBody);
 }
