@@ -1,5 +1,6 @@
 // Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
-//   --long            also those that take minutes each; `npm run test:long` runs these alone
+//   --long            also those that take minutes each
+//   --long-only       these alone: `npm run test:long`
 //   --concurrency=N   so many files at a time; 4 by default, as most wait for timeouts and brokers half of their time
 // Node 20's own runner takes files, not patterns, and sorts them by name, so the listing is done here.
 // Needs `node --enable-source-maps`, which the process of each file gets as well.
@@ -25,7 +26,7 @@ const files = readdirSync("dist/test", { recursive: true })
   .filter((name) => name.endsWith(".test.js"))
   .filter((name) => (wanted.length === 0 ? isInTime(name) : wanted.some((part) => matches(name, part))))
   .sort();
-if (wanted.length === 0 && !args.includes("--long")) {
+if (wanted.length === 0 && !args.some((arg) => arg.startsWith("--long"))) {
   console.log(`left out, because they take minutes each: ${LONG.join(" ")}; npm run test:long runs them\n`);
 }
 if (files.length === 0) {
@@ -68,7 +69,7 @@ function matches(name, part) {
 
 /** @param {string} name */
 function isInTime(name) {
-  return args.includes("--long") || !isLong(name);
+  return args.includes("--long") || isLong(name) === args.includes("--long-only");
 }
 
 /** @param {string} name */

@@ -51,8 +51,8 @@ export function chart({ title, unit, digits, lessIsBetter, bars }) {
   const room = WIDTH - NAME_WIDTH - VALUE_WIDTH;
   /** @param {number} value */
   const x = (value) => NAME_WIDTH + (Math.max(0, value) / end) * room;
-  const heads = wrapped(title);
-  let y = 30 + heads.length * LINE;
+  const head = titleOf(title);
+  let y = 30 + head.height;
   const top = y;
   const drawn = bars.map(({ name, median, min, max }) => {
     const isLong = name.length > LONG_NAME;
@@ -83,9 +83,7 @@ export function chart({ title, unit, digits, lessIsBetter, bars }) {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="560" role="img" aria-label="${escapeXml(title)}">` +
     `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${height}" rx="6"/>` +
-    heads
-      .map((line, index) => `<text class="title" x="8" y="${18 + index * LINE}">${escapeXml(line)}</text>`)
-      .join("") +
+    head.text +
     `<text class="unit" x="8" y="${top - 12}">${escapeXml(unit)}; ${better}; the thin line: lowest to highest</text>` +
     `${marks.join("")}${drawn.join("")}</svg>\n`
   );
@@ -99,8 +97,15 @@ function endOf(max) {
   return decade * /** @type {number} */ ([1, 2, 4, 8, 10].find((step) => step * decade >= max));
 }
 
-/** The title in lines. @param {string} title */
-export function wrapped(title) {
+/** The title in lines, and the height that they take. @param {string} title */
+export function titleOf(title) {
+  const lines = wrapped(title);
+  const texts = lines.map((line, i) => `<text class="title" x="8" y="${LINE * (i + 1)}">${escapeXml(line)}</text>`);
+  return { text: texts.join(""), height: lines.length * LINE };
+}
+
+/** @param {string} title */
+function wrapped(title) {
   /** @type {string[]} */
   const lines = [];
   for (const word of title.split(" ")) {

@@ -1,6 +1,6 @@
 // @ts-check
 // Lines over two logarithmic scales as SVG, to show how cost grows with size.
-import { escapeXml, STYLE, wrapped } from "./chart.js";
+import { escapeXml, STYLE, titleOf } from "./chart.js";
 import { colourClass } from "./colours.js";
 
 /** @typedef {{ name: string, points: readonly { x: number, y: number }[] }} Line the first is ours */
@@ -44,13 +44,12 @@ export function curves({ title, unit, xUnit, lines }) {
     const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
     return `<polyline ${style} points="${path}"/>${label}`;
   });
+  const head = titleOf(title);
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="560" role="img" aria-label="${escapeXml(title)}">` +
     `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${HEIGHT}" rx="6"/>` +
-    wrapped(title)
-      .map((line, index) => `<text class="title" x="8" y="${18 + index * 18}">${escapeXml(line)}</text>`)
-      .join("") +
-    `<text class="unit" x="8" y="${wrapped(title).length * 18 + 16}">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
+    head.text +
+    `<text class="unit" x="8" y="${head.height + 16}">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
     `<text class="unit" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">${escapeXml(xUnit)}</text></svg>\n`
   );
 }

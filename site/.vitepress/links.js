@@ -2,12 +2,12 @@
 // repository to where it is read, and names of exports in the hand-written reference to what is generated for them.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { repositoryOf } from "../../scripts/lib/repository.js";
 import { DOCUMENTS } from "./config.js";
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const { repository } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 /** Where the files of the repository are read. */
-const FILES = `${(repository?.url ?? "https://github.com/OWNER/unichannel").replace(/^git\+|\.git$/g, "")}/blob/main/`;
+const FILES = `${repositoryOf(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")))}/blob/main/`;
 
 /** @param {import("vitepress").MarkdownRenderer} md */
 export function links(md) {
@@ -34,7 +34,7 @@ function hrefOf(href, file) {
   const anchor = hash === undefined ? "" : `#${hash}`;
   const document = DOCUMENTS.find((name) => target === `${name}.md`);
   if (document !== undefined) return `/project/${document.toLowerCase()}${anchor}`;
-  if (target === "README.md" && existsSync(join(ROOT, target))) return "/";
+  if (target === "README.md") return "/";
   if (target.startsWith("site/api/")) return href;
   if (target.startsWith("docs/") && target.includes(".")) {
     // A document outside docs/ has another folder in the site.
