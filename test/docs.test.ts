@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, it } from "node:test";
+import { TRANSPORTS } from "../src/client/options.ts";
 import * as unichannel from "../src/index.ts";
 import { LIMITS } from "../src/server/options.ts";
 import { FRESH } from "./support/fresh-stats.ts";
@@ -58,6 +59,17 @@ describe("the documentation", () => {
       for (const page of ["glossary.md", "reference/channel.md", "reference/types.md"])
         assert.ok(read(`docs/${page}`).includes(`\`"${kind}"\``), `docs/${page} lists "${kind}"`);
       assert.match(read("docs/reference/metrics.md"), new RegExp(`open channels: .*\`${kind}\``));
+    }
+  });
+
+  it("has every carrier in the protocol, the reference of the client and the types", () => {
+    const protocol = read("PROTOCOL.md")
+      .split("## ")
+      .find((section) => section.startsWith("Carriers\n"))!;
+    for (const kind of TRANSPORTS) {
+      assert.match(protocol, new RegExp(`^\\| \`${kind}\` \\|`, "m"), "PROTOCOL.md, Carriers");
+      for (const page of ["client.md", "types.md"])
+        assert.ok(read(`docs/reference/${page}`).includes(`\`"${kind}"\``), `docs/reference/${page} lists "${kind}"`);
     }
   });
 
