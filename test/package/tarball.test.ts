@@ -141,7 +141,7 @@ describe("the packed tarball", () => {
     assert.deepEqual(unwanted, []);
     const tests = files.filter((path) => path.startsWith("dist/test/"));
     assert.ok(
-      tests.every((path) => /contract\/(backplane|session-store)\.(js|d\.ts)$/.test(path)),
+      tests.every((path) => /contract\/(backplane|codec|session-store)\.(js|d\.ts)$/.test(path)),
       tests.join(),
     );
     for (const path of files.filter((name) => /\.[jt]s$/.test(name))) {
