@@ -32,23 +32,6 @@ const SETTING_UP = [
   "reference/types",
 ];
 
-// What to build with channels.
-const BUILDING = [
-  "how-to/channels",
-  "how-to/falling-back-and-coming-back",
-  "how-to/groups",
-  "how-to/language-models",
-  "how-to/mcp",
-  "how-to/one-connection-for-all-tabs",
-  "how-to/rates",
-  "how-to/requests",
-  "how-to/show-progress",
-  "how-to/show-who-is-here",
-  "how-to/size-a-service",
-  "how-to/state-and-stream",
-  "how-to/streams",
-];
-
 // A service in production, and coming from another library.
 const OPERATING = [
   "how-to/behind-a-proxy",
@@ -72,4 +55,4 @@ const OPERATING = [
   "tutorial/4-three-processes",
 ];
 
-export const UNFINISHED: ReadonlySet<string> = new Set([...SETTING_UP, ...BUILDING, ...OPERATING]);
+export const UNFINISHED: ReadonlySet<string> = new Set([...SETTING_UP, ...OPERATING]);
