@@ -12,7 +12,7 @@ import { describe, it, type TestContext } from "node:test";
 import { WebSocket } from "ws";
 import { type CloseStatus, type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
 import { needs } from "../support/needs.ts";
-import { freePort, startHaproxy, startNginx } from "../support/proxies.ts";
+import { freePort, startCaddy, startHaproxy, startNginx } from "../support/proxies.ts";
 import { certificate, noCertificate, type Site, serving, socketPath } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 
@@ -73,6 +73,32 @@ describe("behind haproxy", { skip: skip || needs("haproxy") }, () => {
     await startHaproxy(t, port, config.replace(":9090", `:${site.server.port}`));
     return { port, scheme: "http" };
   }, TRUSTED);
+});
+
+describe("behind Caddy", { skip: skip || needs("caddy") }, () => {
+  const caddyfile = (address: string, site: Site): string =>
+    example("caddyfile").replace("app.example", address).replace(":9090", `:${site.server.port}`);
+
+  ways(async (t, site) => {
+    const port = await freePort();
+    await startCaddy(t, port, caddyfile(`http://127.0.0.1:${port}`, site));
+    return { port, scheme: "http" };
+  }, TRUSTED);
+
+  it("a request over HTTPS has that scheme", { skip: noCertificate }, async (t) => {
+    const site = await serving(t, WHO, TRUSTED);
+    const [port, { cert, key }] = [await freePort(), certificate()];
+    const [certPath, keyPath] = filesOf(t, cert, key);
+    const own = caddyfile(`https://localhost:${port}`, site).replace("{", `{\n  tls ${certPath} ${keyPath}`);
+    await startCaddy(t, port, own);
+    const host = `localhost:${port}`;
+    const answer = await get({ port, scheme: "https" }, "/", { ...FORGED, Host: host });
+    assert.deepEqual(JSON.parse(await body(answer)), [CLIENT, "https", host]);
+  });
+
+  it("has the same configuration in the page about deploys", () => {
+    assert.ok(readFileSync("docs/how-to/deploy.md", "utf8").includes(example("caddyfile")));
+  });
 });
 
 describe("behind haproxy with the PROXY protocol", { skip: skip || needs("haproxy") }, () => {
