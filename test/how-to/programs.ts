@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
+import { transformSync } from "esbuild";
 import { until } from "../support/wait.ts";
 
 const FOLDER = "dist/test/how-to/programs";
@@ -21,7 +22,7 @@ export function blocks(page: string, language: string): readonly string[] {
 
 /** The one block of a page that has `mark` in it, as it is printed. */
 export function block(page: string, mark: string): string {
-  const found = blocks(page, "js").filter((text) => text.includes(mark));
+  const found = [...blocks(page, "ts"), ...blocks(page, "js")].filter((text) => text.includes(mark));
   assert.equal(found.length, 1, `programs of ${page} with ${mark}`);
   return found[0]!;
 }
@@ -33,7 +34,7 @@ export const program = (page: string, mark: string): string => block(page, mark)
 export function write(t: TestContext, text: string, folder: string = FOLDER): string {
   mkdirSync(folder, { recursive: true });
   const file = resolve(`${folder}/program-${process.pid}-${(count += 1)}.mjs`);
-  writeFileSync(file, text);
+  writeFileSync(file, transformSync(text, { loader: "ts", target: "node20" }).code);
   t.after(() => rmSync(file));
   return file;
 }
