@@ -53,7 +53,7 @@ const ENVIRONMENT = [
 const DECORATORS = ["--experimentalDecorators", "--emitDecoratorMetadata"];
 
 interface Block {
-  /** What follows the three backticks: `ts`, `sh`, `ts excerpt=examples/chat.js`. */
+  /** The words after the three backticks: `ts`, `sh`, `ts excerpt=examples/chat.js`. */
   readonly info: string;
   readonly text: string;
 }

@@ -32,7 +32,7 @@ const SETTING_UP = [
   "reference/types",
 ];
 
-// What to build with channels.
+// Features that are built with channels.
 const BUILDING = [
   "how-to/channels",
   "how-to/falling-back-and-coming-back",
