@@ -5,6 +5,7 @@ const SETTING_UP: readonly string[] = [];
 // Things to build with channels.
 const BUILDING = [
   "how-to/channels",
+  "how-to/codecs",
   "how-to/falling-back-and-coming-back",
   "how-to/groups",
   "how-to/language-models",
