@@ -60,9 +60,9 @@ function countOn(): void {
 }
 setInterval(countOn, COUNT_MS).unref();
 
-/** Tells all pages that a new server has begun, the one with this number. */
-export async function tellDeploy(number: number): Promise<void> {
-  await room.publish(PAGES, json({ deploy: number, at: Date.now() }));
+/** Tells all pages that a new server, the one with this number, has begun and that another one is about to stop. */
+export async function tellDeploy(server: number): Promise<void> {
+  await room.publish(PAGES, json({ deploy: server, at: Date.now() }));
 }
 
 /** The channels of a visitor. */

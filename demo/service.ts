@@ -29,12 +29,13 @@ export async function startService(host: string, port: number): Promise<Service>
     started += 1;
     return startServer(records, { number: started, deploy, deployAll });
   };
+  /** One deploy runs at a time: `started` is the number of the server that it has begun. */
   const replaceOne = async (): Promise<void> => {
     const index = deploys % SERVERS;
     const old = servers[index]!;
     servers[index] = await start();
     deploys += 1;
-    await tellDeploy(deploys);
+    await tellDeploy(started);
     await old.stop();
   };
   const replace = async (count: number): Promise<void> => {

@@ -14,7 +14,7 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
  * @property {(message: Message) => void} [sent]
  * @property {(message: Message, ms: number) => void} [heard] The server has answered.
  * @property {(line: Line) => void} [line] The room has a new line.
- * @property {(at: number) => void} [deployed] A new server has taken the place of another one.
+ * @property {(at: number, server: number) => void} [deployed] A new server, with this number, takes the place of another one.
  * @property {(n: number, hasWaited: boolean) => void} [counted] A number of the server has arrived, the next one.
  * @property {(number: number) => void} [server] The session is at this server now.
  */
@@ -78,7 +78,7 @@ export const connection = connect("/chat/session", {
 
 connection.onMessage((message) => {
   const news = JSON.parse(String(message));
-  if (news.deploy !== undefined) return deployed(news.at);
+  if (news.deploy !== undefined) return deployed(news);
   if (news.count !== undefined) return counted(news);
   if (news.server !== undefined) {
     for (const listener of listeners) listener.server?.(news.server);
@@ -162,11 +162,11 @@ function heard(n) {
 /** Makes the server forget this page's sessions. Uses the real network, not the one that the switches break. */
 export const forget = () => fetch(`/chat/forget?visitor=${visitor}`, { method: "POST" });
 
-/** @param {number} at The time of the server; its clock may be another one. */
-function deployed(at) {
+/** @param {{ deploy: number, at: number }} news `at`: the time of the server; its clock may be another one. */
+function deployed({ deploy, at }) {
   tally.deploys += 1;
   const agoMs = Math.min(Math.max(Date.now() - at, 0), MAX_PAUSE_MS);
-  for (const listener of listeners) listener.deployed?.(performance.now() - agoMs);
+  for (const listener of listeners) listener.deployed?.(performance.now() - agoMs, deploy);
 }
 
 /** Replaces one of the three servers. Uses the real network. */

@@ -92,7 +92,7 @@ export async function startDemo(show) {
   const isOn = (/** @type {string} */ transport) => view.transport === transport;
 
   return {
-    /** What each step of the tour does. Each resolves with what happened. */
+    /** The steps of the tour. Each resolves with a sentence of what happened. */
     steps: {
       /** Breaks every connection, and lets no new one be made for a while. */
       async cut() {

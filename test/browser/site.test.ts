@@ -51,7 +51,7 @@ async function numbers(page: Page): Promise<number[]> {
   return text!.split(" ").map(Number);
 }
 
-/** What a step of the demo says when it is over. */
+/** The text of a step of the demo when it is over. */
 async function result(page: Page, step: string): Promise<string> {
   const text = page.locator(`.demo-result-${step}`);
   await text.filter({ hasText: /Lost: 0\. Twice: 0\.$/ }).waitFor({ timeout: 60_000 });
