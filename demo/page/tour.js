@@ -95,7 +95,7 @@ async function start(name, run) {
   const waited = tally.waited - before.waited;
   const lost = tally.lost - before.lost;
   const twice = tally.twice - before.twice;
-  const arrived = `${passed} messages arrived, ${waited} of them late. Lost: ${lost}. Twice: ${twice}.`;
+  const arrived = `${passed} messages arrived, ${waited} of them late. Lost:\u00a0${lost}. Twice:\u00a0${twice}.`;
   results[name] = `${what} ${arrived}`;
   keep("tour", results);
   isRunning = false;

@@ -54,7 +54,7 @@ async function numbers(page: Page): Promise<number[]> {
 /** The text of a step of the demo when it is over. */
 async function result(page: Page, step: string): Promise<string> {
   const text = page.locator(`.demo-result-${step}`);
-  await text.filter({ hasText: /Lost: 0\. Twice: 0\.$/ }).waitFor({ timeout: 60_000 });
+  await text.filter({ hasText: /Lost:\s0\. Twice:\s0\.$/ }).waitFor({ timeout: 60_000 });
   return (await text.textContent())!;
 }
 
