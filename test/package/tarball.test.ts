@@ -60,7 +60,7 @@ async function clientBytes(root: string): Promise<number> {
   return gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
 }
 
-/** What a program that uses the package prints, as JSON; if it prints nothing, the files of the package that it loaded. */
+/** The output of a program that uses the package, as JSON; if it prints nothing, the files of the package that it loaded. */
 function run(program: string): unknown {
   const hooks = `export function load(url, context, next) {
     if (url.includes("/dist/src/")) console.error("loaded " + url.slice(url.indexOf("dist/src/")));
