@@ -6,6 +6,7 @@ import { curves } from "./lib/curves.js";
 import { beside, bestPeer, comparedColumn, newest, number, RESULTS, values } from "./lib/results.js";
 import { summary } from "./lib/stats.js";
 import { themes } from "./rows/index.js";
+import { TITLES, UNITS } from "./rows/titles.js";
 
 /** @typedef {import("./lib/results.js").Measured} Measured */
 
@@ -18,7 +19,9 @@ const whole = all.filter(({ row }) => !row.isPoint);
 
 for (const measured of whole) save(`${measured.row.name}.svg`, chart(group(measured)));
 const grown = grownRows();
-for (const { name, title, unit, xUnit, lines } of grown) save(`${name}.svg`, curves({ title, unit, xUnit, lines }));
+for (const { name, title, unit, xUnit, lines } of grown) {
+  save(`${name}.svg`, curves({ ...titlesOf(name, title), unit: UNITS[unit] ?? unit, xUnit, lines }));
+}
 writeFileSync(new URL("README.md", RESULTS), page());
 console.log(`${all.length} rows: bench/results/README.md, bench/results/charts/`);
 
@@ -27,12 +30,19 @@ function save(file, svg) {
   writeFileSync(new URL(file, charts), svg);
 }
 
+/** The title of a chart, and what stands small beneath it. @param {string} name @param {string} exact */
+function titlesOf(name, exact) {
+  const title = TITLES[name];
+  if (title === undefined) throw new Error(`${name}: its chart needs a title in bench/rows/titles.js`);
+  return { title, detail: `${name}: ${exact}` };
+}
+
 /** The part of a row that a chart draws. @param {Measured} measured */
 function group(measured) {
   const { key, title, digits = 0 } = comparedColumn(measured);
   return {
-    title: measured.row.title,
-    unit: title,
+    ...titlesOf(measured.row.name, measured.row.title),
+    unit: UNITS[title] ?? title,
     digits,
     lessIsBetter: measured.row.lessIsBetter === true,
     bars: Object.keys(measured.rounds).map((name) => ({ name, ...summary(values(measured, name, key)) })),
@@ -133,7 +143,7 @@ function section(measured) {
     "",
     `${row.title}. [Raw rounds](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}.`,
     "",
-    `![${row.title}](charts/${row.name}.svg)`,
+    `![${TITLES[row.name]}](charts/${row.name}.svg)`,
     "",
     `| | ${column.title} | lowest–highest | ${tails.map((key) => `${key} ms | `).join("")}${subject} is | wanted |`,
     `| --- | ---: | ---: |${" ---: |".repeat(tails.length)} ---: | --- |`,
@@ -150,7 +160,7 @@ function curveSection({ name, title, unit, xUnit, points, lines }) {
     "",
     `${title}. Raw rounds: ${points.map(({ row, file }) => `[${row.curve?.x}](${file})`).join(", ")}.`,
     "",
-    `![${title}](charts/${name}.svg)`,
+    `![${TITLES[name]}](charts/${name}.svg)`,
     "",
     `| ${xUnit} | ${lines.map((line) => `${line.name}, ${unit}`).join(" | ")} | ${others.map((line) => `beside ${line.name}`).join(" | ")} |`,
     `| ---: |${" ---: |".repeat(lines.length + others.length)}`,

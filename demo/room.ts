@@ -11,14 +11,18 @@ export interface Line {
 }
 
 const KEPT = 100;
+/** The time between two numbers that the room counts for its pages. */
+const COUNT_MS = 500;
+/** A page without numbers begins with so many: those before it came. */
+const EARLIER = 12;
 const MAX_NAME = 24;
 const MAX_TEXT = 500;
 const ROOM = "chat";
-/** The group of the pages, which are told of deploys. */
+/** The group of the pages, which get the numbers and are told of deploys. */
 const PAGES = "pages";
 
-/** With a history: while a session moves to another server, lines are said. */
-export const room: MemoryChannelStore<string> = new MemoryChannelStore({ history: { size: KEPT, ttlMs: 60_000 } });
+/** With a history: while a session moves to another server, lines are said and numbers are counted. */
+export const room: MemoryChannelStore<string> = new MemoryChannelStore({ history: { size: 500, ttlMs: 60_000 } });
 /** `key`: the sender and the sender's number for the line. */
 const lines: { readonly line: Line; readonly key: string | undefined }[] = [];
 /** Starts at the current time, so that ids are greater than those before a restart. */
@@ -32,15 +36,33 @@ export function enter(channel: Channel, visitor?: string): void {
   room.addToGroup(ROOM, channel, visitor, { since: null });
 }
 
-/** Adds a page to the room. */
-export function enterPage(channel: Channel, visitor: string): void {
+/** The newest number that was counted, and when. */
+let counted = 0;
+let countedAt = Date.now();
+
+/** Adds a page to the room. It first gets the numbers after `last`, the last one that it has; null: it has none. */
+export function enterPage(channel: Channel, visitor: string, last: string | null): void {
   enter(channel, visitor);
-  room.addToGroup(PAGES, channel);
+  // A page that has a greater number has seen another process count: it begins anew.
+  const isKnown = last !== null && Number(last) <= counted;
+  const from = Math.max(isKnown ? Number(last) : counted - EARLIER, counted - KEPT, 0);
+  for (let n = from + 1; n <= counted; n++) {
+    channel.send(JSON.stringify({ count: n, at: countedAt - (counted - n) * COUNT_MS }));
+  }
+  room.addToGroup(PAGES, channel, undefined, { since: null });
 }
 
-/** Tells all pages that a new server has begun, the one with this number. */
-export async function tellDeploy(number: number): Promise<void> {
-  await room.publish(PAGES, json({ deploy: number, at: Date.now() }));
+/** Sends the next number to all pages, wherever their sessions are. */
+function countOn(): void {
+  counted += 1;
+  countedAt = Date.now();
+  void room.publish(PAGES, json({ count: counted, at: countedAt }));
+}
+setInterval(countOn, COUNT_MS).unref();
+
+/** Tells all pages that a new server, the one with this number, has begun and that another one is about to stop. */
+export async function tellDeploy(server: number): Promise<void> {
+  await room.publish(PAGES, json({ deploy: server, at: Date.now() }));
 }
 
 /** The channels of a visitor. */

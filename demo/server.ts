@@ -13,7 +13,7 @@ const service = await startService(host, port).catch((error) => {
 
 console.log(`
   Open ${service.url}/
-  and cut its network, block WebSocket, or deploy new versions while it is open.
+  Messages move at once. Then three buttons: cut the network, block WebSocket, deploy new servers.
   Look inside one of its servers: ${service.url}/inspect
 
   One endpoint, four ways. Three of them (the page shows all):

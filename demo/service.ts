@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type ChannelRequest, type MemorySessions, memorySessions, type Server, serve } from "../src/index.ts";
 import { type Inspector, inspector } from "../src/inspector.ts";
-import { demoWith } from "./demo.ts";
+import { demoWith, type Place } from "./demo.ts";
 import { room, tellDeploy } from "./room.ts";
 
 const SERVERS = 3;
@@ -21,24 +21,41 @@ export interface Service {
 export async function startService(host: string, port: number): Promise<Service> {
   const records = memorySessions();
   let deploys = 0;
-  let isDeploying = false;
+  let started = 0;
+  /** The deploy that runs. */
+  let deploying: Promise<void> | undefined;
 
+  const start = (): Promise<Server> => {
+    started += 1;
+    return startServer(records, { number: started, deploy, deployAll });
+  };
+  /** One deploy runs at a time: `started` is the number of the server that it has begun. */
+  const replaceOne = async (): Promise<void> => {
+    const index = deploys % SERVERS;
+    const old = servers[index]!;
+    servers[index] = await start();
+    deploys += 1;
+    await tellDeploy(started);
+    await old.stop();
+  };
+  const replace = async (count: number): Promise<void> => {
+    for (let replaced = 0; replaced < count; replaced++) await replaceOne();
+  };
+  const begin = (count: number): Promise<void> => {
+    deploying = replace(count).finally(() => {
+      deploying = undefined;
+    });
+    return deploying;
+  };
   const deploy = async (): Promise<void> => {
-    if (isDeploying) return;
-    isDeploying = true;
-    try {
-      const index = deploys % SERVERS;
-      const old = servers[index]!;
-      servers[index] = await startServer(records, deploy);
-      deploys += 1;
-      await tellDeploy(deploys);
-      await old.stop();
-    } finally {
-      isDeploying = false;
-    }
+    if (deploying === undefined) await begin(1);
+  };
+  const deployAll = async (): Promise<void> => {
+    while (deploying !== undefined) await deploying;
+    await begin(SERVERS);
   };
 
-  const servers = await Promise.all(Array.from({ length: SERVERS }, () => startServer(records, deploy)));
+  const servers = await Promise.all(Array.from({ length: SERVERS }, start));
   const sockets = new Set<Socket>();
   let turn = 0;
   const balancer = createServer({ allowHalfOpen: true }, (socket) => {
@@ -61,9 +78,8 @@ export async function startService(host: string, port: number): Promise<Service>
   };
 }
 
-/** `deploy` replaces one server of the service. */
-async function startServer(records: MemorySessions, deploy: () => Promise<void>): Promise<Server> {
-  const demo = demoWith(deploy);
+async function startServer(records: MemorySessions, place: Place): Promise<Server> {
+  const demo = demoWith(place);
   let inspect: Inspector | undefined;
   const server = await serve((request) => (isInspector(request) ? inspect?.(request) : demo(request)), {
     host: "127.0.0.1",

@@ -11,16 +11,20 @@ interface Saying {
   readonly text?: string;
 }
 
-export function session(request: ChannelRequest): Channel {
+/** `server`: the number of the server that is asked. The page shows which one has its session. */
+export function session(request: ChannelRequest, server: number): Channel {
   const visitor = request.query.get("visitor") ?? "";
   return openSession(request, {
     // Called for new sessions only: a resumed session, here or at another server, has kept its messages and its place in the
     // room. A new one gets the lines that the room has kept.
     open(channel) {
       const missed = missedSince(request.query.get("since"));
+      channel.send(JSON.stringify({ server }));
       if (missed.length > 0) channel.send(json(missed));
-      enterPage(channel, visitor);
+      enterPage(channel, visitor, request.query.get("count"));
     },
+    // In the new server, in place of `open`: the session has come from one that was replaced.
+    restored: (channel) => void channel.send(JSON.stringify({ server })),
     message(message, channel) {
       const saying = parse(message);
       if (saying === undefined) return;

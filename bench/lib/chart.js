@@ -5,7 +5,8 @@ import { COLOURS, colourClass } from "./colours.js";
 
 /**
  * @typedef {object} Group
- * @property {string} title
+ * @property {string} title for a reader who does not know the row
+ * @property {string} detail the row's name and its exact title, small beneath
  * @property {string} unit
  * @property {number} digits
  * @property {boolean} lessIsBetter
@@ -19,6 +20,8 @@ const BAR_HEIGHT = 18;
 const STEP = 27;
 const LINE = 18;
 const CHARACTERS = 50;
+const DETAIL_LINE = 15;
+const DETAIL_CHARACTERS = 66;
 /** Long names take a line of their own, above the bar. */
 const LONG_NAME = 15;
 
@@ -46,12 +49,12 @@ export const STYLE = `
 `;
 
 /** @param {Group} group */
-export function chart({ title, unit, digits, lessIsBetter, bars }) {
+export function chart({ title, detail, unit, digits, lessIsBetter, bars }) {
   const end = endOf(Math.max(...bars.map(({ max }) => max)));
   const room = WIDTH - NAME_WIDTH - VALUE_WIDTH;
   /** @param {number} value */
   const x = (value) => NAME_WIDTH + (Math.max(0, value) / end) * room;
-  const head = titleOf(title);
+  const head = titleOf(title, detail);
   let y = 30 + head.height;
   const top = y;
   const drawn = bars.map(({ name, median, min, max }) => {
@@ -81,10 +84,10 @@ export function chart({ title, unit, digits, lessIsBetter, bars }) {
   const height = y + 28;
   const better = lessIsBetter ? "shorter is better" : "longer is better";
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="560" role="img" aria-label="${escapeXml(title)}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="560" role="img" aria-label="${escapeXml(`${title}; ${detail}`)}">` +
     `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${height}" rx="6"/>` +
     head.text +
-    `<text class="unit" x="8" y="${top - 12}">${escapeXml(unit)}; ${better}; the thin line: lowest to highest</text>` +
+    `<text class="unit" x="8" y="${top - 12}">${escapeXml(unit)}; ${better}; thin line: lowest–highest</text>` +
     `${marks.join("")}${drawn.join("")}</svg>\n`
   );
 }
@@ -97,20 +100,27 @@ function endOf(max) {
   return decade * /** @type {number} */ ([1, 2, 4, 8, 10].find((step) => step * decade >= max));
 }
 
-/** The title in lines, and the height that they take. @param {string} title */
-export function titleOf(title) {
-  const lines = wrapped(title);
-  const texts = lines.map((line, i) => `<text class="title" x="8" y="${LINE * (i + 1)}">${escapeXml(line)}</text>`);
-  return { text: texts.join(""), height: lines.length * LINE };
+/** The title and the detail beneath it, in lines, and the height that they take. @param {string} title @param {string} detail */
+export function titleOf(title, detail) {
+  const lines = wrapped(title, CHARACTERS);
+  const top = lines.length * LINE;
+  const details = wrapped(detail, DETAIL_CHARACTERS);
+  const texts = [
+    ...lines.map((line, i) => `<text class="title" x="8" y="${LINE * (i + 1)}">${escapeXml(line)}</text>`),
+    ...details.map(
+      (line, i) => `<text class="unit" x="8" y="${top + DETAIL_LINE * (i + 1)}">${escapeXml(line)}</text>`,
+    ),
+  ];
+  return { text: texts.join(""), height: top + details.length * DETAIL_LINE };
 }
 
-/** @param {string} title */
-function wrapped(title) {
+/** @param {string} title @param {number} characters in a line */
+function wrapped(title, characters) {
   /** @type {string[]} */
   const lines = [];
   for (const word of title.split(" ")) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + word.length >= CHARACTERS) lines.push(word);
+    if (last === undefined || last.length + word.length >= characters) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;

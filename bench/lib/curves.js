@@ -6,15 +6,15 @@ import { colourClass } from "./colours.js";
 /** @typedef {{ name: string, points: readonly { x: number, y: number }[] }} Line the first is ours */
 
 const WIDTH = 440;
-const HEIGHT = 330;
+const HEIGHT = 345;
 const LEFT = 72;
 const RIGHT = 108;
-const TOP = 62;
+const TOP = 77;
 const BOTTOM = 44;
 const DASHES = ["", "6 4", "2 3", "8 3 2 3"];
 
-/** @param {{ title: string, unit: string, xUnit: string, lines: readonly Line[] }} facts */
-export function curves({ title, unit, xUnit, lines }) {
+/** @param {{ title: string, detail: string, unit: string, xUnit: string, lines: readonly Line[] }} facts */
+export function curves({ title, detail, unit, xUnit, lines }) {
   const points = lines.flatMap((line) => line.points);
   const x = scale(
     points.map((point) => point.x),
@@ -44,9 +44,9 @@ export function curves({ title, unit, xUnit, lines }) {
     const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
     return `<polyline ${style} points="${path}"/>${label}`;
   });
-  const head = titleOf(title);
+  const head = titleOf(title, detail);
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="560" role="img" aria-label="${escapeXml(title)}">` +
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="560" role="img" aria-label="${escapeXml(`${title}; ${detail}`)}">` +
     `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${HEIGHT}" rx="6"/>` +
     head.text +
     `<text class="unit" x="8" y="${head.height + 16}">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +

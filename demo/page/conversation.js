@@ -1,8 +1,9 @@
 // @ts-check
-// The page's end of the session. Every message has a number, and the server answers with it, so the page can count losses,
-// duplicates and round-trip times.
+// The page's end of the session. The server counts, and the page sees from the numbers whether one is missing or comes twice. The page
+// numbers its own messages, and the server answers with the number: this shows the same of the other direction, and how long it takes.
 
 import { connect } from "/unichannel/client/index.js";
+import { keep, kept } from "./keep.js";
 import { environment, NetworkWebSocket, networkFetch } from "./network.js";
 
 /** @typedef {{ id: number, name: string, text: string, via: "websocket" | "sse" | "poll" | "post" }} Line */
@@ -13,21 +14,35 @@ import { environment, NetworkWebSocket, networkFetch } from "./network.js";
  * @property {(message: Message) => void} [sent]
  * @property {(message: Message, ms: number) => void} [heard] The server has answered.
  * @property {(line: Line) => void} [line] The room has a new line.
- * @property {(at: number) => void} [deployed] A new server has taken the place of another one.
+ * @property {(at: number, server: number) => void} [deployed] A new server, with this number, takes the place of another one.
+ * @property {(n: number, hasWaited: boolean) => void} [counted] A number of the server has arrived, the next one.
+ * @property {(number: number) => void} [server] The session is at this server now.
  */
 
-const NUMBER_MS = 1000;
+const NUMBER_MS = 500;
 /** While new versions are deployed all the time. */
 const BUSY_NUMBER_MS = 200;
 const DEPLOY_EVERY_MS = 3000;
 /** The page hears of a deploy at the latest when it is back. */
 const MAX_PAUSE_MS = 10_000;
+/** A message that takes so much longer than the quickest one has waited somewhere. */
+const WAITED_MS = 150;
 
 /** A secret, with which the page can tell the server to forget its sessions. */
 const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(16)).join("");
 /** The id of the last line received. */
 let since = 0;
 let lastNumber = 0;
+/** A page that is loaded again goes on from here. @type {{ lastCount?: number, received?: number }} */
+const before = kept("numbers") ?? {};
+/** The last number of the server that has arrived. @type {number | undefined} */
+let lastCount = before.lastCount;
+/** The same, when the page was loaded. */
+export const firstCount = lastCount;
+/** The session is new: its server may have begun to count again. */
+let mayBeginAnew = true;
+/** The least time from the server's clock to ours: it has the difference of the clocks. */
+let quickestMs = Infinity;
 
 /** Messages that were sent and are not answered. @type {Map<number, Message>} */
 export const waiting = new Map();
@@ -36,6 +51,8 @@ const answersDue = new Map();
 export const tally = {
   sent: 0,
   heard: 0,
+  received: before.received ?? 0,
+  waited: 0,
   lost: 0,
   twice: 0,
   resumed: 0,
@@ -55,13 +72,18 @@ export const connection = connect("/chat/session", {
   fetch: networkFetch,
   environment,
   backoff: { firstMs: 250, capMs: 1000 },
-  // A new session begins with what was said after `since`. The name is in each message: it may change.
-  params: () => ({ visitor, since: String(since) }),
+  // A new session begins with what was said after `since`, and with the numbers after `count`. The name is in each message: it may change.
+  params: () => ({ visitor, since: String(since), ...(lastCount !== undefined && { count: String(lastCount) }) }),
 });
 
 connection.onMessage((message) => {
   const news = JSON.parse(String(message));
-  if (news.deploy !== undefined) return deployed(news.at);
+  if (news.deploy !== undefined) return deployed(news);
+  if (news.count !== undefined) return counted(news);
+  if (news.server !== undefined) {
+    for (const listener of listeners) listener.server?.(news.server);
+    return;
+  }
   if (!Array.isArray(news)) return heard(news.heard);
   for (const line of news) {
     since = line.id;
@@ -71,6 +93,7 @@ connection.onMessage((message) => {
 
 connection.onOpen(({ session }) => {
   if (session === "resumed") tally.resumed += 1;
+  if (session !== "resumed") mayBeginAnew = true;
   if (session !== "lost") return;
   tally.forgotten += 1;
   // Either a message or its answer may be lost. The server recognises lines that it has by their numbers, and messages that were
@@ -93,6 +116,25 @@ export function say(saying) {
   for (const listener of listeners) listener.sent?.(message);
 }
 
+/** @param {{ count: number, at: number }} number */
+function counted({ count, at }) {
+  const takenMs = Date.now() - at;
+  if (mayBeginAnew && lastCount !== undefined && count <= lastCount) lastCount = undefined;
+  mayBeginAnew = false;
+  if (lastCount !== undefined && count <= lastCount) {
+    tally.twice += 1;
+    return;
+  }
+  if (lastCount !== undefined) tally.lost += count - lastCount - 1;
+  lastCount = count;
+  quickestMs = Math.min(quickestMs, takenMs);
+  const hasWaited = takenMs - quickestMs > WAITED_MS;
+  tally.received += 1;
+  keep("numbers", { lastCount, received: tally.received });
+  if (hasWaited) tally.waited += 1;
+  for (const listener of listeners) listener.counted?.(count, hasWaited);
+}
+
 /** @param {number} n */
 function heard(n) {
   const message = waiting.get(n);
@@ -112,6 +154,7 @@ function heard(n) {
   waiting.delete(n);
   tally.heard += 1;
   tally.ms = performance.now() - message.sentAt;
+  if (tally.ms > WAITED_MS) tally.waited += 1;
   tally.longestMs = Math.max(tally.longestMs, tally.ms);
   for (const listener of listeners) listener.heard?.(message, performance.now() - message.sentAt);
 }
@@ -119,15 +162,18 @@ function heard(n) {
 /** Makes the server forget this page's sessions. Uses the real network, not the one that the switches break. */
 export const forget = () => fetch(`/chat/forget?visitor=${visitor}`, { method: "POST" });
 
-/** @param {number} at The time of the server; its clock may be another one. */
-function deployed(at) {
+/** @param {{ deploy: number, at: number }} news `at`: the time of the server; its clock may be another one. */
+function deployed({ deploy, at }) {
   tally.deploys += 1;
   const agoMs = Math.min(Math.max(Date.now() - at, 0), MAX_PAUSE_MS);
-  for (const listener of listeners) listener.deployed?.(performance.now() - agoMs);
+  for (const listener of listeners) listener.deployed?.(performance.now() - agoMs, deploy);
 }
 
 /** Replaces one of the three servers. Uses the real network. */
 export const deploy = () => fetch("/deploys", { method: "POST" }).catch(() => {});
+
+/** Replaces all three servers, one after the other. */
+export const deployAll = () => fetch("/deploys?of=all", { method: "POST" }).catch(() => {});
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let deploying;

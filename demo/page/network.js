@@ -21,9 +21,15 @@ let requests = new AbortController();
 /** Listeners for the browser's events about its network. @type {Set<(event: "online" | "offline") => void>} */
 const watchers = new Set();
 
+/** Called when a part was broken or mended. @type {Set<() => void>} */
+const switched = new Set();
+/** @param {() => void} fn */
+export const onSwitch = (fn) => void switched.add(fn);
+
 /** Breaks or mends a part, and ends what goes through it. @param {Switch} part @param {boolean} isBroken */
 export function setBroken(part, isBroken) {
   broken[part] = isBroken;
+  for (const tell of switched) tell();
   if (isBroken && part !== "streams") {
     sockets.abort();
     sockets = new AbortController();
@@ -34,6 +40,11 @@ export function setBroken(part, isBroken) {
   }
   // A browser reports this, too.
   if (part === "network") for (const tell of watchers) tell(isBroken ? "offline" : "online");
+}
+
+/** Mends all parts. */
+export function mend() {
+  for (const part of /** @type {Switch[]} */ (Object.keys(broken))) if (broken[part]) setBroken(part, false);
 }
 
 export const NetworkWebSocket = new Proxy(WebSocket, {

@@ -2,7 +2,7 @@
 // The panel: switches that break the network, the state of the session, and a chart of both.
 
 import { connection, deploy, forget, listen, setCounting, setDeploying, tally, waiting } from "./conversation.js";
-import { broken, setBroken } from "./network.js";
+import { broken, onSwitch, setBroken } from "./network.js";
 import { Timeline } from "./timeline.js";
 
 const COUNT_MS = 200;
@@ -17,8 +17,8 @@ const CARRIERS = {
 /** @type {Record<Exclude<typeof connection.state, "open">, { name: string, text: string }>} */
 const AWAY = {
   connecting: { name: "Connecting", text: "" },
-  reconnecting: { name: "Reconnecting", text: "Looking for another transport. Your messages wait here." },
-  offline: { name: "Offline", text: "The network is cut. Your messages wait here." },
+  reconnecting: { name: "Reconnecting", text: "Looking for another transport. Messages wait at both ends." },
+  offline: { name: "Offline", text: "The network is cut. Messages wait at both ends." },
   closed: { name: "Closed", text: "The server has closed the session. Load the page again." },
 };
 
@@ -26,11 +26,14 @@ const AWAY = {
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const timeline = new Timeline(/** @type {HTMLCanvasElement} */ (byId("timeline")), () => waiting.values());
 
+/** The parts of the page that show how the session is. */
+const SHOWING = [byId("panel"), byId("stage")];
+
 /** Since when the session has no carrier. @type {number | undefined} */
 let awaySince = performance.now();
 
 connection.onState((state) => {
-  byId("panel").dataset["state"] = state;
+  for (const part of SHOWING) part.dataset["state"] = state;
   if (state === "open") return;
   awaySince ??= performance.now();
   timeline.carry(undefined);
@@ -61,7 +64,7 @@ listen({
  * @param {string} carrier @param {string} name @param {string} text
  */
 function show(carrier, name, text) {
-  byId("panel").dataset["carrier"] = carrier;
+  for (const part of SHOWING) part.dataset["carrier"] = carrier;
   byId("carrier").textContent = name;
   byId("status").textContent = text;
 }
@@ -72,13 +75,15 @@ function duration(ms) {
 }
 
 const cut = byId("cut");
-cut.addEventListener("click", () => {
-  setBroken("network", !broken.network);
+cut.addEventListener("click", () => setBroken("network", !broken.network));
+byId("block-websocket").addEventListener("click", () => setBroken("websocket", !broken.websocket));
+byId("hold-streams").addEventListener("click", () => setBroken("streams", !broken.streams));
+onSwitch(() => {
   cut.textContent = broken.network ? "Restore the network" : "Cut the network";
   cut.classList.toggle("is-on", broken.network);
+  byId("block-websocket").setAttribute("aria-pressed", String(broken.websocket));
+  byId("hold-streams").setAttribute("aria-pressed", String(broken.streams));
 });
-toggle("block-websocket", (isOn) => setBroken("websocket", isOn));
-toggle("hold-streams", (isOn) => setBroken("streams", isOn));
 toggle("pause", (isOn) => setCounting(!isOn));
 toggle("deploying", setDeploying);
 byId("forget").addEventListener("click", forget);

@@ -1,11 +1,13 @@
 // @ts-check
-// A chart of the last minute: above, each message by the time it was sent and its round-trip time; below, the session's carrier.
+// A chart of the last minute: above, each message of the page by the time it was sent and its round-trip time; below, the session's
+// carrier. In its first minute it shows less: the time since the page was loaded, so that there is no empty half.
 
 /** @typedef {"websocket" | "sse" | "poll"} Carrier */
 /** @typedef {{ at: number, ms: number, carrier: Carrier }} Dot */
 /** @typedef {"resumed" | "lost" | "deploy"} Mark */
 
 const SPAN_MS = 60_000;
+const FIRST_SPAN_MS = 10_000;
 const FRAME_MS = 50;
 /** With `prefers-reduced-motion` the chart advances once a second. */
 const STILL_FRAME_MS = 1000;
@@ -86,6 +88,7 @@ export class Timeline {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     this.#forget(now - SPAN_MS);
+    const spanMs = Math.min(Math.max(now, FIRST_SPAN_MS), SPAN_MS);
 
     const style = getComputedStyle(this.#canvas);
     /** @param {string} name */
@@ -94,10 +97,10 @@ export class Timeline {
     const rows = height - AXIS - ROWS.length * ROW;
     const bottom = rows - GAP;
     /** @param {number} at */
-    const x = (at) => GUTTER + (width - GUTTER - RIGHT) * Math.max(0, 1 - (now - at) / SPAN_MS);
+    const x = (at) => GUTTER + (width - GUTTER - RIGHT) * Math.max(0, 1 - (now - at) / spanMs);
     /** @param {number} ms */
     const y = (ms) => bottom - (bottom - TOP) * Math.min(1, Math.log(Math.max(ms, 1)) / Math.log(MAX_MS));
-    const chart = { context, colour, x, y, now, width, rows, bottom };
+    const chart = { context, colour, x, y, now, spanMs, width, rows, bottom };
 
     drawGrid(chart);
     for (const [at, span] of this.#spans.entries()) drawSpan(chart, span, this.#spans[at + 1]?.at ?? now);
@@ -105,7 +108,7 @@ export class Timeline {
     for (const { at, ms, carrier } of this.#dots) drawDot(chart, x(at), y(ms), colour(carrier), true);
     // A message without an answer rises.
     for (const { sentAt } of this.#waiting()) {
-      if (now - sentAt < SPAN_MS) drawDot(chart, x(sentAt), y(now - sentAt), colour("text"), false);
+      if (now - sentAt < spanMs) drawDot(chart, x(sentAt), y(now - sentAt), colour("text"), false);
     }
   }
 
@@ -124,13 +127,14 @@ export class Timeline {
  * @property {(at: number) => number} x
  * @property {(ms: number) => number} y
  * @property {number} now
+ * @property {number} spanMs The time that the chart shows.
  * @property {number} width
  * @property {number} rows Where the rows of the carriers begin.
  * @property {number} bottom Of the messages.
  */
 
 /** @param {Chart} chart */
-function drawGrid({ context, colour, y, width, rows }) {
+function drawGrid({ context, colour, y, spanMs, width, rows }) {
   context.strokeStyle = colour("line");
   context.lineWidth = 1;
   context.textBaseline = "middle";
@@ -147,9 +151,9 @@ function drawGrid({ context, colour, y, width, rows }) {
   }
   const axis = rows + ROWS.length * ROW + AXIS / 2 + 2;
   context.textAlign = "left";
-  context.fillText("60 s ago", GUTTER, axis);
+  context.fillText(`${Math.round(spanMs / 1000)} s ago`, GUTTER, axis);
   context.textAlign = "center";
-  context.fillText("30 s", (GUTTER + width - RIGHT) / 2, axis);
+  context.fillText(`${Math.round(spanMs / 2000)} s`, (GUTTER + width - RIGHT) / 2, axis);
   context.textAlign = "right";
   context.fillText("now", width - RIGHT, axis);
 }

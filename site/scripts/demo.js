@@ -24,7 +24,7 @@ export async function bundleDemo() {
         setup(builder) {
           builder.onResolve({ filter: /^node:/ }, ({ path }) => {
             const name = path.slice("node:".length);
-            const file = ["crypto", "stream", "http"].includes(name) ? `${name}.js` : "absent.js";
+            const file = ["crypto", "stream", "http", "net"].includes(name) ? `${name}.js` : "absent.js";
             return { path: join(NODE, file) };
           });
         },

@@ -70,7 +70,7 @@ describe("The session of the demo's page", { skip }, () => {
     assert.deepEqual(await page.locator("#lines .waiting").allTextContents(), [
       `${await page.inputValue("#name")}mine meanwhileon the way`,
     ]);
-    assert.match((await page.locator("#status").textContent()) ?? "", /messages wait here/);
+    assert.match((await page.locator("#status").textContent()) ?? "", /Messages wait at both ends/);
 
     await press(page, "Restore the network");
     await isOn(page, "websocket");
@@ -191,6 +191,9 @@ describe("The session of the demo's page", { skip }, () => {
     const { page } = await openDemo(t);
     await isOn(page, "websocket");
     for (const name of [
+      "Cut it for 4 seconds",
+      "Block it",
+      "Replace all three",
       "Look inside a server",
       "Cut the network",
       "Block WebSocket",
@@ -213,11 +216,11 @@ describe("The session of the demo's page", { skip }, () => {
     const width = (): Promise<number> => page.evaluate(() => document.scrollingElement!.scrollWidth);
     await isOn(page, "websocket");
     assert.equal(await width(), PHONE.width);
+    const first = (await page.locator("#tour-cut").boundingBox())!;
+    assert.ok(first.y + first.height <= PHONE.height, "the messages and the first step are on one screen");
     await press(page, "Cut the network");
     await isOn(page, "none");
     assert.equal(await width(), PHONE.width);
-    const cut = (await page.locator("#cut").boundingBox())!;
-    assert.ok(cut.y + cut.height <= PHONE.height, "the chart and what breaks it are on one screen");
     await draws(page, "text");
   });
 });

@@ -51,6 +51,13 @@ async function numbers(page: Page): Promise<number[]> {
   return text!.split(" ").map(Number);
 }
 
+/** The text of a step of the demo when it is over. */
+async function result(page: Page, step: string): Promise<string> {
+  const text = page.locator(`.demo-result-${step}`);
+  await text.filter({ hasText: /Lost:\s0\. Twice:\s0\.$/ }).waitFor({ timeout: 60_000 });
+  return (await text.textContent())!;
+}
+
 describe("the site", { skip }, () => {
   before(() => {
     if (existsSync(join(DIST, "index.html"))) return;
@@ -58,33 +65,61 @@ describe("the site", { skip }, () => {
     assert.equal(status, 0, stderr);
   });
 
-  it("has a demo that resumes after a cut, and falls back where WebSocket is blocked, without losing a message", async (t) => {
-    const page = await newPage(t, { viewport: { width: 1280, height: 900 } });
-    const complaints: string[] = [];
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    await page.goto(await serveSite(t));
-    await received(page, "websocket", 2);
+  for (const viewport of [
+    { width: 1280, height: 900 },
+    { width: 390, height: 844 },
+  ]) {
+    it(`has a demo that moves by itself, and a tour of three steps in which no message is lost, ${viewport.width} wide`, async (t) => {
+      const page = await newPage(t, { viewport });
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      await page.goto(await serveSite(t));
+      await received(page, "websocket", 2);
+      const height = (): Promise<number> => page.evaluate(() => document.documentElement.scrollHeight);
+      const before = await height();
 
-    await page.getByRole("button", { name: "Cut the network" }).click();
-    await page.waitForFunction(() => document.querySelector<HTMLElement>(".demo")!.dataset["transport"] === "none");
-    const before = (await numbers(page)).length;
-    await page.waitForFunction(
-      (count) => Number(document.querySelector(".demo-sent")!.textContent) >= count + 3,
-      before,
-    );
-    assert.equal((await numbers(page)).length, before, "nothing arrives while the network is cut");
-    await page.getByRole("button", { name: "Connect it again" }).click();
-    await received(page, "websocket", before + 3);
+      await page.getByRole("button", { name: "Cut it for 3 seconds" }).click();
+      await page.waitForFunction(() => document.querySelector<HTMLElement>(".demo")!.dataset["transport"] === "none");
+      const cutAt = (await numbers(page)).length;
+      await page.waitForFunction(
+        (count) => Number(document.querySelector(".demo-sent")!.textContent) >= count + 3,
+        cutAt,
+      );
+      assert.equal((await numbers(page)).length, cutAt, "nothing arrives while the network is cut");
+      const [, waited] = /away for 3 seconds\. (\d+) messages waited, and all arrived\./.exec(
+        await result(page, "cut"),
+      )!;
+      assert.ok(Number(waited) >= 3, waited);
+      await received(page, "websocket", cutAt + 3);
 
-    await page.getByRole("button", { name: "Block WebSocket" }).click();
-    await received(page, "sse", before + 5);
-    const all = await numbers(page);
-    assert.deepEqual(
-      all,
-      all.map((_, i) => i + 1),
-    );
-    assert.deepEqual(complaints, []);
-  });
+      await page.getByRole("button", { name: "Block it" }).click();
+      assert.match(await result(page, "block"), /^The session went on over an event stream\./);
+      await received(page, "sse", cutAt + 5);
+      assert.notEqual(await page.locator('.demo-numbers [data-carrier="sse"]').count(), 0);
+
+      assert.equal(await page.locator(".demo-server").textContent(), "Server 1");
+      await page.getByRole("button", { name: "Replace the server" }).click();
+      assert.match(
+        await result(page, "deploy"),
+        /^Server 1 was stopped, and the session went on at server 2\./,
+        "the session store has given the session to the next server",
+      );
+      assert.equal(await page.locator(".demo-server").textContent(), "Server 2");
+      const moved = (await numbers(page)).length;
+      await page.waitForFunction(
+        (count) => Number(document.querySelector(".demo-count")!.textContent) >= count + 2,
+        moved,
+      );
+      const all = await numbers(page);
+      assert.deepEqual(
+        all,
+        all.map((_, i) => i + 1),
+      );
+      assert.equal(await height(), before, "no result moves the page");
+      assert.deepEqual(complaints, []);
+    });
+  }
 
   for (const path of [
     "/",

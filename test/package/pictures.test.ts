@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 
 const FOLDERS = ["docs/pictures", "bench/results/charts"];
 const pictures = FOLDERS.flatMap((folder) =>
@@ -16,6 +17,20 @@ describe("the pictures of the documents", () => {
   it("are up to date", () => {
     execFileSync(process.execPath, ["docs/pictures/draw.js", "--check"], { stdio: "pipe" });
     assert.ok(pictures.length > 40);
+  });
+
+  it("are charts that say in words what was measured, and small beneath the row and its exact title", async () => {
+    const { TITLES } = await import(pathToFileURL("bench/rows/titles.js").href);
+    const charts = pictures.filter((path) => path.startsWith("bench/"));
+    assert.ok(charts.length > 40);
+    for (const path of charts) {
+      const name = path.slice(path.lastIndexOf("/") + 1, -".svg".length);
+      const svg = readFileSync(path, "utf8");
+      const lines = [...svg.matchAll(/<text class="(title|unit)" x="8"[^>]*>([^<]*)</g)];
+      const title = lines.flatMap(([, kind, text]) => (kind === "title" ? [text] : [])).join(" ");
+      assert.equal(title, TITLES[name], `${path}: npm run bench:report`);
+      assert.ok(lines.find(([, kind]) => kind === "unit")?.[2]?.startsWith(`${name}: `), path);
+    }
   });
 
   for (const path of pictures) {
