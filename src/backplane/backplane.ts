@@ -70,8 +70,9 @@ export interface BackplaneRecords {
 /** Carries messages between processes: one ordered stream for each group, its history, and who is present. */
 export interface Backplane {
   /**
-   * Appends to the group's stream. Resolves to the entry's id once the broker has it. Rejects with BACKPLANE_UNAVAILABLE if it
-   * is not known whether the broker has it. Settles in bounded time.
+   * Appends to the group's stream: the entries of one process in the order of its calls, also of calls that do not wait for one
+   * another. A group is any text. Resolves to the entry's id once the broker has it. Rejects with BACKPLANE_UNAVAILABLE if it is
+   * not known whether the broker has it, and when it is closed. Settles in bounded time.
    */
   publish(group: string, payload: Uint8Array, keep: HistoryLimits): Promise<string>;
 
@@ -92,7 +93,10 @@ export interface Backplane {
   /** Ends the subscription. Nothing is delivered after the call, even before the promise resolves. */
   unsubscribe(group: string): Promise<void>;
 
-  /** Resolves to the entries after `since`; without `since`, to all that are kept. Rejects with BACKPLANE_UNAVAILABLE. */
+  /**
+   * Resolves to the entries after `since`; without `since`, to all that are kept. An id of a group that has no entries is unknown.
+   * Rejects with BACKPLANE_UNAVAILABLE.
+   */
   history(group: string, since?: string): Promise<BackplaneHistory>;
 
   /**

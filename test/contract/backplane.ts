@@ -10,15 +10,18 @@ import type { Backplane, BackplaneEntry, BackplaneListener, HistoryLimits } from
 export interface BackplaneHarness {
   /** One more process of the same cluster, connected. The suite closes it. */
   open(): Promise<Backplane>;
-  /** Ends what the harness itself began. */
+  /** Ends clients and processes that the harness has started. Called when all opened backplanes are closed. */
   close(): Promise<void>;
   /** How many entries beyond `HistoryLimits.size` a group may still have. @default 0 */
   readonly slack?: number;
-  /** Puts something into the group's stream that no backplane wrote. Left out: nobody else can write there. */
+  /** Puts something into the group's stream that no backplane wrote. Left out: only a backplane can write there. */
   pollute?(group: string): Promise<void>;
-  /** Errors that the opened backplanes have reported so far. */
+  /** Errors that the opened backplanes have reported so far. Read only where there is `pollute`. */
   readonly reports?: readonly unknown[];
-  /** A real process that enters a group, and is killed without notice. Left out: there is only this process. */
+  /**
+   * A real process that enters a group, and is killed without notice. Resolves when it has entered. Left out: there is only this
+   * process. Its sign of life must end well within a minute.
+   */
   spawnMember?(group: string, key: string): Promise<{ kill(): Promise<void> }>;
 }
 
@@ -73,7 +76,7 @@ const NAMES: readonly string[] = [
 
 /**
  * Registers the suite with node:test. `start` is called for each test and gives a cluster of its own, in which nothing
- * has been published.
+ * has been published. The clusters may share one broker: give each a prefix of its own.
  */
 export function backplaneContract(
   name: string,
@@ -83,13 +86,12 @@ export function backplaneContract(
   /** A harness and some processes, closed at the end of the test. */
   async function cluster(t: TestContext, processes = 1): Promise<[BackplaneHarness, ...Backplane[]]> {
     const harness = await start();
-    t.after(() => harness.close());
     const opened: Backplane[] = [];
-    for (let i = 0; i < processes; i++) {
-      const backplane = await harness.open();
-      t.after(() => backplane.close());
-      opened.unshift(backplane);
-    }
+    // The backplanes first: they may hold connections of a client that the harness ends.
+    t.after(async () => {
+      await Promise.all(opened.map((backplane) => backplane.close())).finally(() => harness.close());
+    });
+    for (let i = 0; i < processes; i++) opened.unshift(await harness.open());
     return [harness, ...opened];
   }
 
@@ -185,7 +187,7 @@ export function backplaneContract(
     });
 
     it("subscribes exactly after the id that it returns, whatever is published meanwhile", async (t) => {
-      const [harness, a, b] = await cluster(t, 2);
+      const [, a, ...others] = await cluster(t, 4);
       const all: string[] = [];
       let isPublishing = true;
       const publishing = (async () => {
@@ -196,8 +198,6 @@ export function backplaneContract(
       })();
       await until(() => all.length > 0, "the first entries");
       const rounds: { after: string | undefined; heard: Recorder }[] = [];
-      const others = [b!, await harness.open(), await harness.open()];
-      t.after(() => Promise.all(others.map((other) => other.close())));
       for (let round = 0; round < 30; round++) {
         const subscriber = others[round % others.length]!;
         const heard = new Recorder();

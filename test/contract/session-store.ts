@@ -11,7 +11,7 @@ import type { SessionStore, TakeResult } from "../../src/backplane/session-store
 export interface SessionStoreHarness {
   /** One more process of the same service, connected. The suite closes its store. */
   open(): Promise<SessionStore>;
-  /** Ends what the harness itself began. */
+  /** Ends clients and processes that the harness has started. Called when all opened stores are closed. */
   close(): Promise<void>;
   /** Lets time pass at the broker. Left out: the suite waits. */
   pass?(ms: number): Promise<void>;
@@ -50,7 +50,8 @@ const NAMES: readonly string[] = [
 ];
 
 /**
- * Registers the suite with node:test. `start` is called for each test and gives a service of its own, which has no records.
+ * Registers the suite with node:test. `start` is called for each test and gives a service of its own, which has no records. The
+ * services may share one broker: give each a prefix of its own.
  */
 export function sessionStoreContract(
   name: string,
@@ -64,13 +65,12 @@ export function sessionStoreContract(
     begin: () => Promise<SessionStoreHarness> = start,
   ): Promise<[H, ...SessionStore[]]> {
     const harness = (await begin()) as H;
-    t.after(() => harness.close());
     const opened: SessionStore[] = [];
-    for (let i = 0; i < processes; i++) {
-      const store = await harness.open();
-      t.after(() => store.close());
-      opened.unshift(store);
-    }
+    // The stores first: they may hold connections of a client that the harness ends.
+    t.after(async () => {
+      await Promise.all(opened.map((store) => store.close())).finally(() => harness.close());
+    });
+    for (let i = 0; i < processes; i++) opened.unshift(await harness.open());
     return [harness, ...opened];
   }
 
@@ -321,8 +321,8 @@ export function sessionStoreContract(
       const [harness, a, b, c] = await service(t, 3);
       const secrets = await Promise.all([a!, b!, c!, a!].map((store) => store.secret()));
       const late = await harness.open();
-      t.after(() => late.close());
-      assert.equal(new Set([...secrets, await late.secret()]).size, 1);
+      const fourth = await late.secret().finally(() => late.close());
+      assert.equal(new Set([...secrets, fourth]).size, 1);
       assert.match(secrets[0]!, /^[\w-]{43}$/);
       const [, other] = await service(t);
       assert.notEqual(await other!.secret(), secrets[0]);

@@ -6,7 +6,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { dirname, join, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { needsFrameworks } from "../frameworks/app.ts";
-import { UNFINISHED } from "./unfinished.ts";
 
 /** How the pages of a folder begin, after the title. */
 const BEGINNINGS: Readonly<Record<string, RegExp>> = {
@@ -180,7 +179,7 @@ function earlierFiles(page: string): readonly (readonly [file: string, text: str
 
 describe("the pages of docs", () => {
   it("begin with what the reader gets, and have blocks of TypeScript in place of JavaScript", () => {
-    assert.deepEqual(PAGES.filter(({ name }) => !UNFINISHED.has(name)).flatMap(faultsOf), []);
+    assert.deepEqual(PAGES.flatMap(faultsOf), []);
   });
 
   for (const [base, skip] of [
@@ -189,17 +188,12 @@ describe("the pages of docs", () => {
     ["examples/mcp", existsSync("examples/mcp/node_modules") ? false : "examples/mcp is not installed"],
   ] as const) {
     it(`have blocks that compile alone, with the packages of ${base}`, { skip }, () => {
-      const pages = PAGES.filter((page) => folderOf(page) === base && !UNFINISHED.has(page.name));
+      const pages = PAGES.filter((page) => folderOf(page) === base);
       const ofNext = pages.filter(({ name }) => name === "how-to/next");
       const others = pages.filter((page) => !ofNext.includes(page));
       assert.deepEqual([...complaints(others, base), ...complaints(ofNext, base, MODULES.next)], []);
     });
   }
-
-  it("are finished, except for those that are listed", () => {
-    const names = new Set(PAGES.map(({ name }) => name));
-    for (const name of UNFINISHED) assert.ok(names.has(name), name);
-  });
 
   it("are checked: an excerpt that is not in its file, a block of JavaScript and another beginning are found", () => {
     const page = (text: string): string[] => faultsOf(pageOf("how-to/page", text));

@@ -5,10 +5,12 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { script } from "../package/script.ts";
 import { block } from "./programs.ts";
 
-const CODEC = block("codecs", "// messages.js");
-const SUITE = block("codecs", "// messages.test.js");
+const { toJavaScript } = await script<{ toJavaScript(text: string): string }>("../site/javascript.js");
+const CODEC = toJavaScript(block("codecs", "// messages.ts"));
+const SUITE = toJavaScript(block("codecs", "// messages.test.ts"));
 
 /** Runs the page's test of this codec, as its reader does. Returns the names of the tests that failed, and how many passed. */
 function test(t: TestContext, codec: string): { readonly failed: readonly string[]; readonly passed: number } {

@@ -19,22 +19,43 @@ function hasStopped(pid: number): boolean {
   return readdirSync(tasks).every((thread) => /\) T /.test(readFileSync(`${tasks}/${thread}/stat`, "utf8")));
 }
 
+/** The process and its descendants: PostgreSQL has a process for each connection. */
+function processTree(pid: number): number[] {
+  if (process.platform !== "linux") return [pid];
+  const tasks = `/proc/${pid}/task`;
+  const children = readdirSync(tasks).map((thread) => readFileSync(`${tasks}/${thread}/children`, "utf8"));
+  return [pid, ...children.flatMap((pids) => pids.match(/\d+/g) ?? []).flatMap((child) => processTree(Number(child)))];
+}
+
 export class Broker {
   readonly port: number;
   readonly #folder: string;
   readonly #toCommand: (port: number, folder: string) => string[];
+  readonly #isReady: (port: number) => Promise<boolean>;
   #child: ChildProcess | undefined;
+  #paused: readonly number[] = [];
   #said = "";
 
-  private constructor(port: number, toCommand: (port: number, folder: string) => string[]) {
+  private constructor(
+    port: number,
+    toCommand: (port: number, folder: string) => string[],
+    isReady: (port: number) => Promise<boolean>,
+  ) {
     this.port = port;
+    this.#isReady = isReady;
     this.#folder = mkdtempSync(join(tmpdir(), "unichannel-broker-"));
     this.#toCommand = toCommand;
   }
 
-  /** Resolves when the port accepts connections. `toCommand` gives the program and its arguments. */
-  static async start(toCommand: (port: number, folder: string) => string[]): Promise<Broker> {
-    const broker = new Broker(await freePort(), toCommand);
+  /**
+   * Resolves when `isReady` says so: by default when the port accepts connections, which some brokers do before they answer.
+   * `toCommand` gives the program and its arguments.
+   */
+  static async start(
+    toCommand: (port: number, folder: string) => string[],
+    isReady: (port: number) => Promise<boolean> = accepts,
+  ): Promise<Broker> {
+    const broker = new Broker(await freePort(), toCommand, isReady);
     await broker.start();
     return broker;
   }
@@ -45,7 +66,7 @@ export class Broker {
     this.#child = child;
     for (const output of [child.stdout, child.stderr]) output.on("data", (bytes) => (this.#said += bytes));
     const deadline = Date.now() + PATIENCE_MS;
-    while (!(await accepts(this.port))) {
+    while (!(await this.#isReady(this.port))) {
       if (child.exitCode !== null || Date.now() > deadline) assert.fail(`${command} did not start\n${this.#said}`);
       await delay(10);
     }
@@ -59,20 +80,30 @@ export class Broker {
     const exit = once(child, "exit");
     child.kill("SIGKILL");
     await exit;
+    // Its descendants can end only when they run.
+    this.resume();
   }
 
   /** It accepts connections (the system does) and answers none: it stands still when this returns. */
   pause(): void {
     const pid = this.#child?.pid;
-    this.#child?.kill("SIGSTOP");
-    if (pid === undefined || process.platform !== "linux") return;
-    // A signal needs a moment on another core, in which a message could still be answered.
+    if (pid === undefined) return;
     const deadline = Date.now() + PATIENCE_MS;
-    while (!hasStopped(pid)) if (Date.now() > deadline) assert.fail("the broker does not stop");
+    const stop = (one: number): void => {
+      signal(one, "SIGSTOP");
+      if (process.platform !== "linux") return;
+      // A signal needs a moment on another core, in which a message could still be answered.
+      while (!hasStopped(one)) if (Date.now() > deadline) assert.fail("the broker does not stop");
+    };
+    // The first process at first: it starts no others then.
+    stop(pid);
+    this.#paused = processTree(pid);
+    for (const one of this.#paused.slice(1)) stop(one);
   }
 
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    for (const pid of this.#paused.toReversed()) signal(pid, "SIGCONT");
+    this.#paused = [];
   }
 
   /** Its files are lost; to be called while it is down. */
@@ -84,6 +115,15 @@ export class Broker {
   async stop(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Does nothing if the process has ended. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
