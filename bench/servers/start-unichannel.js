@@ -1,7 +1,9 @@
 // @ts-check
 // The server of http-unichannel.js from the package as its users install it: the row `start` packs it before it measures.
-import { serve } from "../../dist/package/dist/src/index.js";
 import { ready } from "../lib/ready.js";
+
+/** @type {typeof import("../../dist/src/index.js")} */
+const { serve } = await import(new URL("../../dist/package/dist/src/index.js", import.meta.url).href);
 
 const headers = { "Content-Type": "text/plain" };
 const hello = () => ({ status: 200, headers, body: "hello world" });
