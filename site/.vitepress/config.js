@@ -2,6 +2,7 @@
 // well as plain Markdown, too.
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vitepress";
+import { CHOICE_SCRIPT, codeBlocks } from "./blocks.js";
 import { links } from "./links.js";
 import { firstOf, sidebars } from "./sidebar.js";
 
@@ -29,7 +30,10 @@ export default defineConfig({
     "site/api/:path*": "reference/api/:path*",
     ...Object.fromEntries(DOCUMENTS.map((name) => [`${name}.md`, `project/${name.toLowerCase()}.md`])),
   },
-  head: [["link", { rel: "icon", href: "/icon.svg", type: "image/svg+xml" }]],
+  head: [
+    ["link", { rel: "icon", href: "/icon.svg", type: "image/svg+xml" }],
+    ["script", {}, CHOICE_SCRIPT],
+  ],
   vite: {
     publicDir: new URL("../public", import.meta.url).pathname,
     server: { host: "127.0.0.1" },
@@ -37,7 +41,14 @@ export default defineConfig({
     optimizeDeps: { entries: [] },
     build: { chunkSizeWarningLimit: 2000 },
   },
-  markdown: { config: links, languageAlias: { haproxy: "nginx" }, anchor: { slugify } },
+  markdown: {
+    config(md) {
+      links(md);
+      codeBlocks(md);
+    },
+    languageAlias: { haproxy: "nginx" },
+    anchor: { slugify },
+  },
   themeConfig: {
     logo: "/icon.svg",
     nav: [
@@ -60,7 +71,7 @@ export default defineConfig({
           if (env.relativePath.startsWith("decisions/")) return "";
           // Colours of code do not matter to a search, and cost half of the time that the site takes to build.
           md.options.highlight = null;
-          return md.render(source, env);
+          return md.render(source, { ...env, isForSearch: true });
         },
       },
     },

@@ -5,9 +5,9 @@ import { dirname, join, relative, resolve } from "node:path";
 import { repositoryOf } from "../../scripts/lib/repository.js";
 import { DOCUMENTS } from "./config.js";
 
-const ROOT = resolve(import.meta.dirname, "../..");
+export const ROOT = resolve(import.meta.dirname, "../..");
 /** Where the files of the repository are read. */
-const FILES = `${repositoryOf(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")))}/blob/main/`;
+export const FILES = `${repositoryOf(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")))}/blob/main/`;
 
 /** @param {import("vitepress").MarkdownRenderer} md */
 export function links(md) {

@@ -107,6 +107,31 @@ describe("the site", { skip }, () => {
     });
   }
 
+  it("shows TypeScript or JavaScript, and keeps the choice for all blocks of all pages, without drawing the other first", async (t) => {
+    const url = await serveSite(t);
+    const page = await newPage(t, { viewport: { width: 1280, height: 900 } });
+    const shown = async (): Promise<string[]> => {
+      const blocks = page.locator(".code-tabs pre");
+      return (await blocks.all()).length === 0 ? [] : await blocks.filter({ visible: true }).allInnerTexts();
+    };
+    await page.goto(`${url}/tutorial/3-nothing-gets-lost`);
+    const [typed, ...others] = await shown();
+    assert.match(typed!, /^\/\/ chat\.ts\n/);
+    assert.match(others.join(""), /from "\.\/chat\.ts"/);
+    await page.getByRole("button", { name: "JavaScript" }).last().click();
+    const untyped = await shown();
+    assert.equal(untyped.length, others.length + 1);
+    for (const text of untyped) assert.match(text, /^\/\/ \w+\.js\n/);
+    assert.doesNotMatch(untyped.join(""), /\.ts"/);
+    assert.equal(await page.getByRole("button", { name: "JavaScript", pressed: true }).count(), untyped.length);
+
+    // Without the scripts of the page, only the one in the head has run.
+    await page.route("**/*.js", (route) => route.abort());
+    await page.goto(`${url}/tutorial/4-three-processes`);
+    for (const text of await shown()) assert.match(text, /^\/\/ \w+\.js\n/);
+    assert.match(await page.locator(".language-sh:visible").allInnerTexts().then(String), /node processes\.js/);
+  });
+
   it("finds an answer by search, in the page itself", async (t) => {
     const page = await newPage(t, { viewport: { width: 1280, height: 900 } });
     await page.goto(await serveSite(t));

@@ -1,4 +1,5 @@
-// The programs of a guide page, run as they are printed: only ports, and names that the test gives, are put in.
+// The programs of a guide page, run as they are printed: only ports, and names that the test gives, are put in. TypeScript runs as the
+// JavaScript that the site shows beside it.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -11,6 +12,10 @@ import { until } from "../support/wait.ts";
 
 const FOLDER = "dist/test/how-to/programs";
 
+const { toJavaScript } = (await import(pathToFileURL("site/javascript.js").href)) as {
+  toJavaScript(text: string): string | undefined;
+};
+
 let count = 0;
 
 /** The blocks of a page in one language, in order. */
@@ -21,7 +26,7 @@ export function blocks(page: string, language: string): readonly string[] {
 
 /** The one block of a page that has `mark` in it, as it is printed. */
 export function block(page: string, mark: string): string {
-  const found = blocks(page, "js").filter((text) => text.includes(mark));
+  const found = ["ts", "js"].flatMap((language) => blocks(page, language)).filter((text) => text.includes(mark));
   assert.equal(found.length, 1, `programs of ${page} with ${mark}`);
   return found[0]!;
 }
@@ -29,11 +34,13 @@ export function block(page: string, mark: string): string {
 /** The one program of a page that has `mark` in it, with a free port for each that it names. */
 export const program = (page: string, mark: string): string => block(page, mark).replaceAll(/port: \d+/g, "port: 0");
 
-/** A file with the program, for the length of the test. `folder`: from where it imports its packages. */
+/** A file with the program in JavaScript, for the length of the test. `folder`: from where it imports its packages. */
 export function write(t: TestContext, text: string, folder: string = FOLDER): string {
+  const javaScript = toJavaScript(text);
+  assert.ok(javaScript !== undefined, `the program runs without a compiler:\n${text}`);
   mkdirSync(folder, { recursive: true });
   const file = resolve(`${folder}/program-${process.pid}-${(count += 1)}.mjs`);
-  writeFileSync(file, text);
+  writeFileSync(file, javaScript);
   t.after(() => rmSync(file));
   return file;
 }
