@@ -32,7 +32,8 @@ export function toJavaScript(text) {
 }
 
 /** The commands of a `sh` block for those who write JavaScript. @param {string} text */
-export const commandsInJavaScript = (text) => text.replace(/^((?:\w+=\S+ )*node (?:\S+ )*?[\w./-]+\.m?)ts\b/gm, "$1js");
+export const commandsInJavaScript = (text) =>
+  text.replace(/^((?:\w+=\S+ )*(?:node|npx esbuild) (?:\S+ )*?[\w./-]+\.m?)ts\b/gm, "$1js");
 
 /**
  * Removes the comments above each type that is gone.

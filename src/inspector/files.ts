@@ -1,5 +1,6 @@
-// The files of the page, read when the first of them is asked for: its own, and the modules of `unichannel/client`, which browsers
-// load without a bundler. Their paths are those of the package, so that the imports between them hold.
+// The files of the page, read when the first of them is asked for: its own, and the modules that its program imports, which browsers
+// load without a bundler. Their paths are those of the repository, so that the imports between them hold. The published package has
+// one module in place of them.
 
 import { readdirSync, readFileSync } from "node:fs";
 
@@ -27,11 +28,12 @@ const HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-cache",
 };
 
-/** The folders of compiled modules: the page, the client, and those from which it imports. */
-const MODULES = ["inspector/page", "client", "base", "codec", "protocol"];
+const FOLDER = "inspector/page/";
+const PAGE = `${FOLDER}index.html`;
+const MAIN = `${FOLDER}main.js`;
 
-const PAGE = "inspector/page/index.html";
-const MAIN = "inspector/page/main.js";
+/** The modules that a module imports, by their paths beside it. */
+const IMPORTS = /^(?:import|export)\b[^"';]*?\bfrom "(\.[^"]+)"/gm;
 
 let files: ReadonlyMap<string, PageFile> | undefined;
 
@@ -49,28 +51,27 @@ export function pageFile(path: string): Response | undefined {
 
 function readFiles(): ReadonlyMap<string, PageFile> {
   const found = new Map<string, PageFile>();
-  const add = (folder: URL, prefix: string, extension: RegExp): void => {
-    for (const name of readdirSync(folder)) {
-      const type = TYPES.get(name.slice(name.lastIndexOf(".") + 1));
-      if (type !== undefined && extension.test(name))
-        found.set(prefix + name, { type, body: readFileSync(new URL(name, folder), "utf8") });
-    }
+  const root = import.meta.resolve("unichannel/package.json");
+  const add = (folder: URL, path: string): string => {
+    const body = readFileSync(new URL(path, folder), "utf8");
+    const type = TYPES.get(path.slice(path.lastIndexOf(".") + 1));
+    if (type !== undefined) found.set(path, { type, body });
+    return body;
   };
-  for (const folder of MODULES) add(new URL(`../${folder}/`, import.meta.url), `${folder}/`, /\.js$/);
   // The compiler does not copy these: they are with the sources, which the package has, too.
-  const sources = new URL("src/inspector/page/", import.meta.resolve("unichannel/package.json"));
-  add(sources, "inspector/page/", /\.(?:html|css|svg)$/);
+  const sources = new URL("src/", root);
+  for (const name of readdirSync(new URL(FOLDER, sources))) if (!name.endsWith(".ts")) add(sources, FOLDER + name);
+  const modules = new Set([MAIN]);
+  for (const path of modules) {
+    for (const [, name] of add(new URL("dist/src/", root), path).matchAll(IMPORTS))
+      modules.add(new URL(name!, new URL(path, "file:///")).pathname.slice(1));
+  }
   const page = found.get(PAGE)!;
-  found.set(PAGE, { ...page, body: page.body.replace("</head>", `${preloads(found)}</head>`) });
+  found.set(PAGE, { ...page, body: page.body.replace("</head>", `${preloads(modules)}</head>`) });
   return found;
 }
 
 /** Elements that let the browser load all modules at once: otherwise it finds some only in others, six steps deep. */
-function preloads(found: ReadonlyMap<string, PageFile>): string {
-  const paths = new Set([MAIN]);
-  for (const path of paths) {
-    for (const [, name] of found.get(path)!.body.matchAll(/^(?:import|export)\b[^"';]*?\bfrom "(\.[^"]+)"/gm))
-      paths.add(new URL(name!, new URL(path, "file:///")).pathname.slice(1));
-  }
-  return [...paths].map((path) => `<link rel="modulepreload" href="${path}">\n`).join("");
+function preloads(paths: Iterable<string>): string {
+  return Array.from(paths, (path) => `<link rel="modulepreload" href="${path}">\n`).join("");
 }

@@ -53,7 +53,7 @@ const ENVIRONMENT = [
 const DECORATORS = ["--experimentalDecorators", "--emitDecoratorMetadata"];
 
 interface Block {
-  /** What follows the three backticks: `ts`, `sh`, `ts excerpt=examples/chat.js`. */
+  /** The words after the three backticks: `ts`, `sh`, `ts excerpt=examples/chat.js`. */
   readonly info: string;
   readonly text: string;
 }
@@ -127,6 +127,10 @@ function complaints(pages: readonly DocumentedPage[], base: string): string[] {
   try {
     const files: string[] = [];
     for (const { name, blocks } of pages) {
+      for (const [file, text] of earlierFiles(name)) {
+        mkdirSync(join(folder, name), { recursive: true });
+        writeFileSync(join(folder, name, file), text);
+      }
       for (const [at, { info, text }] of blocks.filter(isComplete).entries()) {
         const [, named] = /^\/\/ ([\w./-]+\.m?tsx?)\b/.exec(text) ?? [];
         // A page may show two programs of the same name, one after the other: the second gets another one.
@@ -152,6 +156,15 @@ function complaints(pages: readonly DocumentedPage[], base: string): string[] {
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The files that a reader of a chapter of the tutorial has from the chapters before. */
+function earlierFiles(page: string): readonly (readonly [file: string, text: string])[] {
+  if (dirname(page) !== "tutorial") return [];
+  const earlier = PAGES.filter(({ name }) => dirname(name) === "tutorial" && name < page);
+  return earlier.flatMap(({ blocks }) =>
+    blocks.filter(isComplete).map(({ text }) => [/^\/\/ ([\w-]+\.ts)\n/.exec(text)![1]!, text] as const),
+  );
 }
 
 describe("the pages of docs", () => {

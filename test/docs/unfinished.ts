@@ -32,7 +32,7 @@ const SETTING_UP = [
   "reference/types",
 ];
 
-// What to build with channels.
+// Features that are built with channels.
 const BUILDING = [
   "how-to/channels",
   "how-to/falling-back-and-coming-back",
@@ -49,27 +49,4 @@ const BUILDING = [
   "how-to/streams",
 ];
 
-// A service in production, and coming from another library.
-const OPERATING = [
-  "how-to/behind-a-proxy",
-  "how-to/cross-origin",
-  "how-to/debug",
-  "how-to/deploy",
-  "how-to/expiring-identities",
-  "how-to/from-better-sse",
-  "how-to/from-socket-io",
-  "how-to/from-ws",
-  "how-to/inspector",
-  "how-to/log-in",
-  "how-to/observing",
-  "how-to/scaling-out",
-  "how-to/serve-files",
-  "how-to/stopping-and-restarting",
-  "how-to/who-may-connect",
-  "tutorial/1-first-message",
-  "tutorial/2-names-rooms-history",
-  "tutorial/3-nothing-gets-lost",
-  "tutorial/4-three-processes",
-];
-
-export const UNFINISHED: ReadonlySet<string> = new Set([...SETTING_UP, ...BUILDING, ...OPERATING]);
+export const UNFINISHED: ReadonlySet<string> = new Set([...SETTING_UP, ...BUILDING]);

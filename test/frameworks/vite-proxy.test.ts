@@ -9,7 +9,7 @@ import { describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { openSession, serve } from "../../src/index.ts";
-import { blocks } from "../how-to/programs.ts";
+import { block } from "../how-to/programs.ts";
 
 interface ViteServer {
   readonly resolvedUrls: { readonly local: readonly string[] } | null;
@@ -21,8 +21,8 @@ describe("the page about dev servers", () => {
   it("lets a page of Vite's dev server talk to the server behind its proxy, as a page of its own origin", async (t) => {
     const server = await serve((request) => openSession(request, {}), { host: "127.0.0.1", port: 0 });
     t.after(() => server.stop({ graceMs: 0 }));
-    const [printed = ""] = blocks("cross-origin", "js");
-    assert.match(printed, /^\/\/ vite\.config\.js\nimport \{ defineConfig \} from "vite";$/m);
+    const printed = block("cross-origin", "defineConfig");
+    assert.match(printed, /^\/\/ vite\.config\.ts\nimport \{ defineConfig \} from "vite";$/m);
     const folder = mkdtempSync(join(tmpdir(), "unichannel-vite-"));
     t.after(() => rmSync(folder, { recursive: true }));
     const file = join(folder, "vite.config.mjs");

@@ -1,10 +1,9 @@
 // The programs and configurations of docs/how-to/scaling-out.md and docs/how-to/stopping-and-restarting.md for several processes run
-// as they are printed: only ports are put in. Redis, nginx and haproxy are real.
+// as they are printed: only ports are put in. Redis, NATS, nginx, haproxy and Caddy are real.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
@@ -12,8 +11,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { type CarrierKind, type Connection, connect } from "../../src/client/index.ts";
 import type { Broker } from "../support/broker.ts";
+import { startNats } from "../support/nats.ts";
 import { needs } from "../support/needs.ts";
-import { freePort, startHaproxy, startNginx } from "../support/proxies.ts";
+import { freePort, startCaddy, startHaproxy, startNginx } from "../support/proxies.ts";
 import { startRedis } from "../support/redis.ts";
 import { block, blocks, type Program, start } from "./programs.ts";
 
@@ -39,7 +39,36 @@ const PROXIES: Readonly<Record<string, (t: TestContext, port: number, ports: rea
     startNginx(t, port, withPorts("nginx", ports).replace("listen 80;", `listen 127.0.0.1:${port};`)),
   haproxy: (t, port, ports) =>
     startHaproxy(t, port, withPorts("haproxy", ports).replace("bind :80 ", `bind 127.0.0.1:${port} `)),
+  caddy: (t, port, ports) =>
+    startCaddy(t, port, withPorts("caddyfile", ports).replace("app.example", `http://127.0.0.1:${port}`)),
 };
+
+/** Runs a program of a guide on a port; resolves when it listens. */
+async function runOn(t: TestContext, text: string, port: number, env: Record<string, string>): Promise<Program> {
+  const program = start(t, text, { PORT: String(port), ...env });
+  await soon(() => program.output().includes(`:${port}`), `the program listens: ${program.output()}`);
+  return program;
+}
+
+/** Two processes with the program: what is posted to one is an event of the other's stream, once it listens to the group. */
+async function reachEachOther(t: TestContext, text: string, env: Record<string, string>): Promise<void> {
+  const ports = [await freePort(), await freePort()];
+  await Promise.all(ports.map((port) => runOn(t, text, port, env)));
+  const [one, other] = ports.map((port) => `http://127.0.0.1:${port}/`) as [string, string];
+  const leaving = new AbortController();
+  const headers = { Accept: "text/event-stream" };
+  const reader = (await fetch(other, { headers, signal: leaving.signal })).body!.getReader();
+  t.after(() => leaving.abort());
+  let events = "";
+  void (async () => {
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      events += Buffer.from(part.value).toString();
+  })().catch(() => undefined);
+  await soon(async () => {
+    assert.equal((await fetch(one, { method: "POST", body: "hello" })).status, 204);
+    return /^data: ?hello$/m.test(events);
+  }, "the message of the other process arrives");
+}
 
 describe("the guides to several processes", { skip: needs("redis-server") }, () => {
   let redis: Broker;
@@ -48,12 +77,8 @@ describe("the guides to several processes", { skip: needs("redis-server") }, () 
   });
   after(() => redis.kill());
 
-  /** Runs a program of a guide on a port; resolves when it listens. */
-  async function run(t: TestContext, text: string, port: number, env = {}): Promise<Program> {
-    const program = start(t, text, { PORT: String(port), REDIS_URL: `redis://127.0.0.1:${redis.port}`, ...env });
-    await soon(() => program.output().includes(`:${port}`), `the program listens: ${program.output()}`);
-    return program;
-  }
+  const run = (t: TestContext, text: string, port: number, env = {}): Promise<Program> =>
+    runOn(t, text, port, { REDIS_URL: `redis://127.0.0.1:${redis.port}`, ...env });
 
   for (const [name, startProxy] of Object.entries(PROXIES)) {
     const options = { skip: needs(name), timeout: TIMEOUT_MS };
@@ -104,6 +129,11 @@ describe("the guides to several processes", { skip: needs("redis-server") }, () 
       },
     );
   }
+
+  it("what one process publishes reaches the members in the other", { timeout: TIMEOUT_MS }, async (t) => {
+    const [text = ""] = blocks(SCALING, "ts");
+    await reachEachOther(t, text, { REDIS_URL: `redis://127.0.0.1:${redis.port}` });
+  });
 
   it("a session finds its process whichever is asked", { timeout: TIMEOUT_MS }, async (t) => {
     const ports = [await freePort(), await freePort()];
@@ -163,6 +193,32 @@ describe("the guides to several processes", { skip: needs("redis-server") }, () 
   });
 });
 
+describe("the guide to several processes", () => {
+  it("has a program in which NATS connects them", { skip: needs("nats-server"), timeout: TIMEOUT_MS }, async (t) => {
+    const nats = await startNats();
+    t.after(() => nats.stop());
+    await reachEachOther(t, block(SCALING, "natsBackplane(nats)"), { NATS_URL: `127.0.0.1:${nats.port}` });
+  });
+
+  it("has a test of a backplane, whose first conditions hold over NATS", {
+    skip: needs("nats-server"),
+    timeout: TIMEOUT_MS,
+  }, async (t) => {
+    const nats = await startNats();
+    t.after(() => nats.stop());
+    const text = block(SCALING, "backplaneContract(");
+    const { output } = start(t, text, { NATS_URL: `127.0.0.1:${nats.port}` });
+    await soon(() => /^ +ok 5 - /m.test(output()) || /^ *not ok /m.test(output()), `conditions hold: ${output()}`);
+    assert.doesNotMatch(output(), /^ *not ok /m);
+  });
+
+  it("has a function for each client of Redis, and no program that is not run here", () => {
+    const clients = block(SCALING, "// backplanes.ts").match(/redisBackplane\(\s*\w+\(|redisBackplane\(\s*new \w+\(/g);
+    assert.equal(clients?.length, 5);
+    assert.equal(blocks(SCALING, "ts").length, 5);
+  });
+});
+
 describe("the guide to deploys", () => {
   const program = block(STOPPING, "isStopping");
   const graceMs = Number(/stop\(\{ graceMs: (\d+) \}\)/.exec(program)![1]);
@@ -175,12 +231,9 @@ describe("the guide to deploys", () => {
     for (const [, name] of yaml.matchAll(/- \{ name: (\w+)/g)) assert.match(program, new RegExp(`\\b${name}\\b`));
   });
 
-  it("gives pm2 a file that waits longer for the end than the program takes", (t) => {
-    const folder = mkdtempSync(join(tmpdir(), "unichannel-guide-"));
-    t.after(() => rmSync(folder, { recursive: true }));
-    const file = join(folder, "ecosystem.config.cjs");
-    writeFileSync(file, block(STOPPING, "kill_timeout"));
-    const { apps } = createRequire(import.meta.url)(file);
+  it("gives pm2 a file that waits longer for the end than the program takes", () => {
+    const [json = ""] = blocks(STOPPING, "json");
+    const { apps } = JSON.parse(json);
     assert.ok(apps[0].kill_timeout >= 2 * graceMs);
     assert.equal(apps[0].wait_ready, true);
     assert.match(program, /process\.send\?\.\("ready"\)/);

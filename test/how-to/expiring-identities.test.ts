@@ -73,11 +73,11 @@ describe("the guide to identities that end", () => {
     const answer = async (): Promise<unknown> => ({
       json: async () => ({ token: `t${asked}`, expiresInS: lives[asked++] }),
     });
-    const params = await paramsOf(t, block(PAGE, "askForLogin"), answer);
+    const params = await paramsOf(t, block(PAGE, "location.assign"), answer);
     assert.deepEqual(await params(), { token: "t0" });
     assert.deepEqual(await params(), { token: "t0" });
     asked = 1;
-    const other = await paramsOf(t, block(PAGE, "askForLogin"), answer);
+    const other = await paramsOf(t, block(PAGE, "location.assign"), answer);
     assert.deepEqual(await other(), { token: "t1" });
     assert.deepEqual(await other(), { token: "t2" });
     assert.deepEqual(await other(), { token: "t2" });
@@ -109,7 +109,7 @@ describe("the guide to identities that end", () => {
   });
 
   it("has no program that is not run here, and names its examples", () => {
-    assert.equal(blocks(PAGE, "js").length, 4);
+    assert.equal(blocks(PAGE, "ts").length, 4);
     const text = readFileSync(`docs/how-to/${PAGE}.md`, "utf8");
     for (const name of ["jwt", "login-cookie"]) assert.ok(text.includes(`examples/${name}.js`));
   });

@@ -25,11 +25,11 @@ async function served(t: TestContext, mark: string): Promise<{ readonly host: st
   );
   const server = start(t, `${text}\nconsole.log("port", server.port ?? server.address().port);`);
   const [, port] = await server.printed(/^port (\d+)$/m);
-  return { host: `localhost:${port}`, server };
+  return { host: `127.0.0.1:${port}`, server };
 }
 
 const page = (t: TestContext, mark: string, host: string): Program =>
-  start(t, block(PAGE, mark).replace(/localhost:\d+/, host), { NODE_OPTIONS });
+  start(t, block(PAGE, mark).replace(/127\.0\.0\.1:\d+/, host), { NODE_OPTIONS });
 
 /** Reads events until one of them matches, and leaves. Returns all of them. */
 async function eventsUntil(url: string, last: RegExp, lastEventId?: string): Promise<string> {
@@ -98,7 +98,7 @@ describe("the guide from better-sse", () => {
   it("has no program that is not run here", () => {
     const marks = [THEIRS, TICKS, TICKS_PAGE, JOB, JOB_PAGE];
     assert.deepEqual(
-      blocks(PAGE, "js").map((text) => marks.filter((mark) => text.includes(mark))),
+      blocks(PAGE, "ts").map((text) => marks.filter((mark) => text.includes(mark))),
       marks.map((mark) => [mark]),
     );
   });

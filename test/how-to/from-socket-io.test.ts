@@ -1,4 +1,4 @@
-// The programs of docs/how-to/from-socket-io.md run as they are printed: only ports, the user's token and the path of events.js are
+// The programs of docs/how-to/from-socket-io.md run as they are printed: only ports, the user's token and the path of events.ts are
 // put in. Those for Socket.IO and ours have the same conversation; clients run in processes of their own.
 
 import assert from "node:assert/strict";
@@ -36,14 +36,21 @@ interface Site {
 
 async function siteOf(t: TestContext): Promise<Site> {
   const file = pathToFileURL(write(t, block(PAGE, EVENTS))).href;
-  const { server } = (await run(t, program(PAGE, SERVER).replace("./events.js", file))) as { server: Server };
+  const { server } = (await run(t, program(PAGE, SERVER).replace("./events.ts", file))) as { server: Server };
   t.after(() => server.stop({ graceMs: 0 }));
-  const client = block(PAGE, CLIENT).replace("./events.js", file).replace("localhost:9090", `localhost:${server.port}`);
+  const client = block(PAGE, CLIENT).replace("./events.ts", file).replace("127.0.0.1:9090", `127.0.0.1:${server.port}`);
   return {
     server,
     events: (await import(file)) as EventsModule,
     client: (token) => start(t, client.replace("s3cret", token)),
   };
+}
+
+/** The lines that a program of the page has logged after its address. */
+function said(log: { readonly mock: { readonly calls: readonly { readonly arguments: unknown[] }[] } }): unknown[][] {
+  const [[address] = [], ...rest] = log.mock.calls.map((call) => call.arguments);
+  assert.match(String(address), /^http:/);
+  return rest;
 }
 
 /** A conversation of two users in the lobby: events, acknowledgements, and a user who joins. */
@@ -62,7 +69,7 @@ describe("the guide from Socket.IO", () => {
     const listening = block(PAGE, THEIR_SERVER).replace("new Server(9090", "new Server(0");
     const server = start(t, `${listening}\nconsole.log("port", io.httpServer.address().port);`);
     const [, port] = await server.printed(/^port (\d+)$/m);
-    const text = block(PAGE, THEIR_CLIENT).replace("localhost:9090", `localhost:${port}`);
+    const text = block(PAGE, THEIR_CLIENT).replace("127.0.0.1:9090", `127.0.0.1:${port}`);
     const client = (token: string): Program => start(t, text.replace("s3cret", token));
     await converse(client);
     await client("wrong").printed(/^unauthorized$/m);
@@ -72,7 +79,7 @@ describe("the guide from Socket.IO", () => {
     const log = t.mock.method(console, "log", () => {});
     const { client } = await siteOf(t);
     await converse(client);
-    assert.deepEqual(log.mock.calls, []);
+    assert.deepEqual(said(log), []);
   });
 
   it("has a client that ends when its user is unknown", async (t) => {
@@ -81,7 +88,7 @@ describe("the guide from Socket.IO", () => {
     await client("wrong").printed(/^closed: 1008/m);
   });
 
-  it("has events.js at both ends: a handler may fail, and may wait for an acknowledgement", async (t) => {
+  it("has events.ts at both ends: a handler may fail, and may wait for an acknowledgement", async (t) => {
     const log = t.mock.method(console, "log", () => {});
     const error = t.mock.method(console, "error", () => {});
     const { server, events } = await siteOf(t);
@@ -99,14 +106,14 @@ describe("the guide from Socket.IO", () => {
     assert.equal(await socket.emitWithAck("say", "two"), "ok");
     await until(() => error.mock.calls.length === 1, "the fault is printed");
     connection.close();
-    await until(() => log.mock.calls.length === 1, "the server has logged that ann left");
-    assert.deepEqual(log.mock.calls[0]!.arguments, ["ann", "left:", "client", "normal"]);
+    await until(() => said(log).length === 1, "the server has logged that ann left");
+    assert.deepEqual(said(log), [["ann", "left:", "client", "normal"]]);
   });
 
   it("has no program that is not run here", () => {
     const marks = [THEIR_SERVER, THEIR_CLIENT, EVENTS, SERVER, CLIENT];
     assert.deepEqual(
-      blocks(PAGE, "js").map((text) => marks.filter((mark) => text.includes(mark))),
+      blocks(PAGE, "ts").map((text) => marks.filter((mark) => text.includes(mark))),
       marks.map((mark) => [mark]),
     );
   });

@@ -69,7 +69,8 @@ describe("the guide from ws", () => {
       signal: leaving.signal,
     });
     await converse(t, server.port);
-    const lines = (): unknown[][] => log.mock.calls.map((call) => call.arguments as unknown[]);
+    // After the address of the server.
+    const lines = (): unknown[][] => log.mock.calls.slice(1).map((call) => call.arguments as unknown[]);
     await until(() => lines().length === 1, "the program has logged that bob left");
     assert.deepEqual(lines(), [["bob", "left:", 4000, "bye"]]);
     const reader = body!.getReader();
@@ -86,7 +87,7 @@ describe("the guide from ws", () => {
     t.mock.method(console, "log", () => {});
     const { server } = (await run(t, program(PAGE, WITH_SESSIONS))) as { server: Server };
     t.after(() => server.stop({ graceMs: 0 }));
-    const client = block(PAGE, CLIENT).replace("localhost:9090", `localhost:${server.port}`);
+    const client = block(PAGE, CLIENT).replace("127.0.0.1:9090", `127.0.0.1:${server.port}`);
     const [ann, bob] = [start(t, client), start(t, client.replace("user=ann", "user=bob"))];
     await ann.printed(/^hello ann$/m);
     await bob.printed(/^hello bob$/m);
@@ -100,7 +101,7 @@ describe("the guide from ws", () => {
   it("has no program that is not run here", () => {
     const marks = [THEIRS, OURS, WITH_SESSIONS, CLIENT];
     assert.deepEqual(
-      blocks(PAGE, "js").map((text) => marks.filter((mark) => text.includes(mark))),
+      blocks(PAGE, "ts").map((text) => marks.filter((mark) => text.includes(mark))),
       marks.map((mark) => [mark]),
     );
   });

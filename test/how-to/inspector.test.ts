@@ -11,7 +11,7 @@ const PAGE = "inspector";
 
 describe("the guide to the inspector", () => {
   it("shows the server on this machine, with groups and actions", async (t) => {
-    const { server } = (await run(t, program(PAGE, "MemoryChannelStore"))) as { server: Server };
+    const { server } = (await run(t, program(PAGE, "createChannelStore"))) as { server: Server };
     t.after(() => server.stop({ graceMs: 0 }));
     const page = await fetch(`${server.url.replace("127.0.0.1", "localhost")}/inspect`);
     assert.equal(page.status, 200);
@@ -27,9 +27,11 @@ describe("the guide to the inspector", () => {
   });
 
   it("asks for a password in production", async (t) => {
-    const text = `${program(PAGE, "timingSafeEqual")}\nconsole.log(server.url);`;
-    const { printed } = start(t, text, { NODE_ENV: "production", INSPECTOR_PASSWORD: "secret" });
-    const [, url] = await printed(/^(http:\S+)$/m);
+    const { printed } = start(t, program(PAGE, "timingSafeEqual"), {
+      NODE_ENV: "production",
+      INSPECTOR_PASSWORD: "secret",
+    });
+    const [, url] = await printed(/^Open (http:\S+)\/inspect$/m);
     const ask = async (password?: string): Promise<Response> => {
       const authorization = `Basic ${Buffer.from(`admin:${password}`).toString("base64")}`;
       return fetch(`${url}/inspect/`, { headers: password === undefined ? {} : { authorization } });
@@ -55,6 +57,6 @@ describe("the guide to the inspector", () => {
   });
 
   it("has no program that is not run here", () => {
-    assert.equal(blocks(PAGE, "js").length, 3);
+    assert.equal(blocks(PAGE, "ts").length, 3);
   });
 });

@@ -54,7 +54,7 @@ describe("the guide to observing", () => {
   });
 
   it("logs with pino", async (t) => {
-    const { printed } = start(t, program(PAGE, "{ port: 9090, logger }"));
+    const { printed } = start(t, program(PAGE, "  logger,\n"));
     const [, url] = await printed(/"url":"([^"]+)","msg":"unichannel: listening"/);
     assert.equal(await textOf(url!), "hello\n");
   });
@@ -105,7 +105,7 @@ describe("the guide to observing", () => {
     const text = program(PAGE, "app_request_seconds");
     const { printed } = start(
       t,
-      `${text}\nconsole.log(server.url);\nsetInterval(async () => console.log(await (await import("prom-client")).register.metrics()), 50);`,
+      `${text}\nsetInterval(async () => console.log(await (await import("prom-client")).register.metrics()), 50);`,
     );
     const [, url] = await printed(/^(http:\S+)$/m);
     assert.equal(await textOf(`${url}/a?token=hidden`), "hello\n");
@@ -114,13 +114,13 @@ describe("the guide to observing", () => {
   });
 
   it("has the request's id in lines below a handler", async (t) => {
-    const { printed } = start(t, `${program(PAGE, "AsyncLocalStorage")}\nconsole.log(server.url);`);
+    const { printed } = start(t, program(PAGE, "AsyncLocalStorage"));
     const [, url] = await printed(/^(http:\S+)$/m);
     assert.equal(await textOf(url!), "hello\n");
     await printed(/"requestId":"[a-z0-9]{8}-[a-z0-9]+","msg":"somewhere below the handler"/);
   });
 
   it("has no program that is not run here", () => {
-    assert.equal(blocks(PAGE, "js").length, 7);
+    assert.equal(blocks(PAGE, "ts").length, 7);
   });
 });

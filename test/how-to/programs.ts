@@ -58,6 +58,7 @@ export interface Program {
   /** Its output so far, on stdout and stderr. */
   output(): string;
   printed(pattern: RegExp): Promise<RegExpExecArray>;
+  signal(name: NodeJS.Signals): void;
   /** Sends SIGTERM. Resolves to the exit code when the process has ended. */
   stop(): Promise<number | null>;
 }
@@ -85,6 +86,7 @@ export function start(
   t.after(stop);
   return {
     stop,
+    signal: (name) => void child.kill(name),
     output: () => output,
     async printed(pattern) {
       await until(() => pattern.test(output), `${pattern} in ${output}`);

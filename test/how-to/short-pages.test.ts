@@ -248,10 +248,10 @@ describe("the page about deploys", () => {
 
   it("has a Dockerfile that starts node itself, with a port that the program takes by itself", () => {
     const [file = ""] = blocks("deploy", "dockerfile");
-    assert.match(file, /^CMD \["node", "server\.js"\]$/m);
+    assert.match(file, /^CMD \["node", "server\.ts"\]$/m);
     const [, port = ""] = /EXPOSE (\d+)/.exec(file)!;
     assert.match(programOf("deploy", "await serve("), new RegExp(`PORT = "${port}"`));
-    assert.match(programOf("deploy", "await serve("), /^\/\/ server\.js$/m);
+    assert.match(programOf("deploy", "await serve("), /^\/\/ server\.ts$/m);
   });
 });
 

@@ -37,7 +37,7 @@ const handshake = async (
 
 describe("the guide to who may connect", () => {
   it("asks in the handler, for every transport at once", async (t) => {
-    const port = await serverOf(t, 'log in first\\n" };\n  return withChannel');
+    const port = await serverOf(t, "userOf(request)");
     assert.equal((await ask(t, port, "GET /")).status, 404);
     for (const accept of ["text/plain", "text/event-stream"]) {
       assert.equal((await ask(t, port, `GET /live\r\nAccept: ${accept}`)).status, 401);
@@ -92,7 +92,7 @@ describe("the guide to who may connect", () => {
   });
 
   it("has no program that is not run here, and names every option of cors", () => {
-    assert.equal(blocks(PAGE, "js").length, 4);
+    assert.equal(blocks(PAGE, "ts").length, 4);
     const options = /export interface CorsOptions \{([\s\S]*?)\n\}/.exec(
       readFileSync("src/request/cors.ts", "utf8"),
     )![1]!;

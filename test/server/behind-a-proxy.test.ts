@@ -10,12 +10,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { WebSocket } from "ws";
-import { type CloseStatus, type Handler, type ServeOptions, withChannel } from "../../src/index.ts";
+import { type CloseStatus, type Handler, type ServeOptions, type Server, withChannel } from "../../src/index.ts";
+import { program, run } from "../how-to/programs.ts";
 import { needs } from "../support/needs.ts";
-import { freePort, startHaproxy, startNginx } from "../support/proxies.ts";
+import { freePort, startCaddy, startHaproxy, startNginx } from "../support/proxies.ts";
 import { certificate, noCertificate, type Site, serving, socketPath } from "../support/serving.ts";
 import { until } from "../support/wait.ts";
 
+const GUIDE = "behind-a-proxy";
 const CLIENT = "127.0.0.2";
 const TRUSTED: ServeOptions = { trustedProxies: ["127.0.0.1"] };
 /** Header fields that a client could write to be taken for somebody else. */
@@ -75,6 +77,32 @@ describe("behind haproxy", { skip: skip || needs("haproxy") }, () => {
   }, TRUSTED);
 });
 
+describe("behind Caddy", { skip: skip || needs("caddy") }, () => {
+  const caddyfile = (address: string, site: Site): string =>
+    example("caddyfile").replace("app.example", address).replace(":9090", `:${site.server.port}`);
+
+  ways(async (t, site) => {
+    const port = await freePort();
+    await startCaddy(t, port, caddyfile(`http://127.0.0.1:${port}`, site));
+    return { port, scheme: "http" };
+  }, TRUSTED);
+
+  it("a request over HTTPS has that scheme", { skip: noCertificate }, async (t) => {
+    const site = await serving(t, WHO, TRUSTED);
+    const [port, { cert, key }] = [await freePort(), certificate()];
+    const [certPath, keyPath] = filesOf(t, cert, key);
+    const own = caddyfile(`https://localhost:${port}`, site).replace("{", `{\n  tls ${certPath} ${keyPath}`);
+    await startCaddy(t, port, own);
+    const host = `localhost:${port}`;
+    const answer = await get({ port, scheme: "https" }, "/", { ...FORGED, Host: host });
+    assert.deepEqual(JSON.parse(await body(answer)), [CLIENT, "https", host]);
+  });
+
+  it("has the same configuration in the page about deploys", () => {
+    assert.ok(readFileSync("docs/how-to/deploy.md", "utf8").includes(example("caddyfile")));
+  });
+});
+
 describe("behind haproxy with the PROXY protocol", { skip: skip || needs("haproxy") }, () => {
   for (const version of ["send-proxy-v2", "send-proxy"]) {
     describe(`(${version})`, () => {
@@ -98,6 +126,30 @@ describe("behind haproxy with the PROXY protocol", { skip: skip || needs("haprox
     await startHaproxy(t, port, config);
     return { port, scheme: "http" };
   }
+});
+
+describe("the programs of the guide to proxies", () => {
+  it("say who asks, as a trusted proxy does", async (t) => {
+    const { server } = (await run(t, program(GUIDE, '["loopback"]'))) as { server: Server };
+    t.after(() => server.stop({ graceMs: 0 }));
+    const headers = {
+      "X-Forwarded-For": "203.0.113.7",
+      "X-Forwarded-Proto": "https",
+      "X-Forwarded-Host": "app.example",
+    };
+    const text = await (await fetch(server.url, { headers })).text();
+    assert.equal(text, "you are 203.0.113.7, and asked for https://app.example\n");
+  });
+
+  it("say who asks, as the PROXY protocol does", { skip: skip || needs("haproxy") }, async (t) => {
+    const text = program(GUIDE, '"required"').replace("10.1.0.0/16", "127.0.0.1");
+    const { server } = (await run(t, text)) as { server: Server };
+    t.after(() => server.stop({ graceMs: 0 }));
+    const port = await freePort();
+    const config = example("haproxy", 1).replace("bind :80", `bind 127.0.0.1:${port}`);
+    await startHaproxy(t, port, config.replace(":9090", `:${server.port}`).replace(" check", " check inter 50"));
+    assert.equal(await body(await get({ port, scheme: "http" }, "/", {})), `you are ${CLIENT}\n`);
+  });
 });
 
 /** The tests for every proxy. */

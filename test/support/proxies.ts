@@ -1,4 +1,4 @@
-// Real proxies for tests: nginx and haproxy, each with the configuration that a test gives it, in a folder of its own, on
+// Real proxies for tests: nginx, haproxy and Caddy, each with the configuration that a test gives it, in a folder of its own, on
 // a free port of 127.0.0.1; stopped when the test ends.
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -28,6 +28,15 @@ export async function startHaproxy(t: TestContext, port: number, config: string)
   await start(t, port, "haproxy.cfg", config, (folder) => ["haproxy", "-db", "-f", join(folder, "haproxy.cfg")]);
 }
 
+/** `site`: the site of a Caddyfile, without TLS of Caddy's own. Resolves when `port` accepts connections. */
+export async function startCaddy(t: TestContext, port: number, site: string): Promise<void> {
+  const own = "{\n  admin off\n  auto_https off\n  default_bind 127.0.0.1\n}\n";
+  await start(t, port, "Caddyfile", own + site, () => [
+    "caddy",
+    ...["run", "--adapter", "caddyfile", "--config", "Caddyfile"],
+  ]);
+}
+
 /** A port that was free just now. */
 export function freePort(): Promise<number> {
   const server = createServer();
@@ -49,7 +58,9 @@ async function start(
   const folder = mkdtempSync(join(tmpdir(), "unichannel-proxy-"));
   writeFileSync(join(folder, file), `${config}\n`);
   const [command = "", ...args] = toCommand(folder);
-  const child = spawn(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  // Caddy writes its configuration and certificates there.
+  const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder };
+  const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const output of [child.stdout, child.stderr]) {
     output.on("data", (bytes) => {

@@ -12,6 +12,11 @@ import { pathToFileURL } from "node:url";
 import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
 
+const { toJavaScript, commandsInJavaScript } = (await import(pathToFileURL("site/javascript.js").href)) as {
+  toJavaScript(text: string): string | undefined;
+  commandsInJavaScript(text: string): string;
+};
+
 const FOLDER = "docs/tutorial";
 export const CHAPTERS: readonly string[] = readdirSync(FOLDER)
   .filter((name) => /^\d-.*\.md$/.test(name))
@@ -107,10 +112,9 @@ export class Reader {
   }
 
   #write(file: string, language: string, text: string): void {
-    if (this.#language === "ts" && language === "js") return;
-    const renamed = this.#language === "ts" ? file : file.replace(/\.ts$/, ".js");
-    if (this.#language === "js" && language === "ts" && file === "page.ts") return;
-    writeFileSync(join(this.#cwd, renamed), this.#withPorts(this.#language === "ts" ? text : inJavaScript(text)));
+    const isTypeScript = this.#language === "ts" || language !== "ts";
+    const own = isTypeScript ? text : inJavaScript(text);
+    writeFileSync(join(this.#cwd, isTypeScript ? file : file.replace(/\.ts$/, ".js")), this.#withPorts(own));
   }
 
   #prepare(line: string): void {
@@ -119,9 +123,7 @@ export class Reader {
     else if (line.startsWith("cd")) this.#cwd = join(this.#cwd, target!);
     else if (line.startsWith("npm install")) this.#install(line.split(" ").slice(2));
     else if (line.startsWith("npm ")) execFileSync("sh", ["-c", line], { cwd: this.#cwd, stdio: "ignore" });
-    else if (line.startsWith("npx esbuild")) {
-      if (line.includes("page.js") === (this.#language === "js")) this.sh(line);
-    }
+    else if (line.startsWith("npx esbuild")) this.sh(this.#language === "ts" ? line : commandsInJavaScript(line));
   }
 
   #install(args: readonly string[]): void {
@@ -148,6 +150,14 @@ export class Reader {
     writeFileSync(path, text.replace(before, after));
   }
 
+  /** Builds the page from its TypeScript, beside files in JavaScript, as chapter 3 says. */
+  keepTypesOfPage(): void {
+    const { text } = blocksOf(CHAPTERS[2]!).find(({ file }) => file === "page.ts")!;
+    writeFileSync(join(this.#cwd, "page.ts"), this.#withPorts(text.replace("./chat.ts", "./chat.js")));
+    rmSync(join(this.#cwd, "page.js"));
+    this.sh("npx esbuild page.ts --bundle --format=esm --outfile=bundle.js");
+  }
+
   /** Checks the types of all programs in the folder. */
   checkTypes(): void {
     const config = {
@@ -169,7 +179,7 @@ export class Reader {
   /** Starts a command that is printed in the chapter; resolves when it has printed `ready`. Without it: at once. */
   async start(line: string, ready: RegExp = /^/): Promise<Started> {
     const { NODE_DEBUG: _, NODE_TEST_CONTEXT: __, NODE_OPTIONS: ___, ...env } = process.env;
-    const command = this.#language === "ts" ? line : line.replace(/^node (\w+)\.ts$/, "node $1.js");
+    const command = this.#language === "ts" ? line : commandsInJavaScript(line);
     const hook = join(this.#root, "types.mjs");
     const runsTypeScript = (process.features as { typescript?: unknown }).typescript;
     if (this.#language === "ts" && !runsTypeScript) {
@@ -211,12 +221,11 @@ export class Reader {
   }
 }
 
-/** The changes that the chapters name for JavaScript. */
+/** A program as the site shows it in JavaScript, with the one change that the last chapter names beside it. */
 function inJavaScript(text: string): string {
-  return text
-    .replaceAll("./chat.ts", "./chat.js")
-    .replaceAll(/\((group|port): string\)/g, "($1)")
-    .replaceAll('"server.ts"', '"server.js"');
+  const javaScript = toJavaScript(text);
+  assert.ok(javaScript !== undefined, text);
+  return javaScript.replaceAll('"server.ts"', '"server.js"');
 }
 
 /** Sends a signal to a program and its children. */

@@ -46,7 +46,7 @@ describe("the tutorial", () => {
   it("has four chapters, whose commands are all run here or prepare something", () => {
     assert.equal(CHAPTERS.length, 4);
     const known =
-      /^(?:mkdir|cd|npm|curl|npx esbuild page\.[tj]s|node server\.[tj]s$|node processes\.ts$|haproxy|redis-server)/;
+      /^(?:mkdir|cd|npm|curl|npx esbuild page\.ts|node server\.ts$|node processes\.ts$|haproxy|redis-server)/;
     for (const chapter of CHAPTERS) {
       assert.ok(blocksOf(chapter).length > 0);
       for (const command of commandsOf(chapter)) assert.match(command, known);
@@ -111,6 +111,7 @@ describe("the tutorial", () => {
       const reader = await Reader.begin(t, language);
       reader.workThrough(3);
       if (language === "ts") reader.checkTypes();
+      else reader.keepTypesOfPage();
       const server = await reader.start(SERVER, /Open http/);
       assert.equal((await fetch(`${reader.url}/chat?name=ann`)).status, 403);
       const [ann, bob] = [await enter(t, reader, "ann"), await enter(t, reader, "bob")];
