@@ -32,21 +32,4 @@ const SETTING_UP = [
   "reference/types",
 ];
 
-// Features that are built with channels.
-const BUILDING = [
-  "how-to/channels",
-  "how-to/falling-back-and-coming-back",
-  "how-to/groups",
-  "how-to/language-models",
-  "how-to/mcp",
-  "how-to/one-connection-for-all-tabs",
-  "how-to/rates",
-  "how-to/requests",
-  "how-to/show-progress",
-  "how-to/show-who-is-here",
-  "how-to/size-a-service",
-  "how-to/state-and-stream",
-  "how-to/streams",
-];
-
-export const UNFINISHED: ReadonlySet<string> = new Set([...SETTING_UP, ...BUILDING]);
+export const UNFINISHED: ReadonlySet<string> = new Set(SETTING_UP);

@@ -3,38 +3,15 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { build } from "esbuild";
-import type { ChannelRequest, Server } from "../../src/index.ts";
 import { chromium } from "../browser/engines/chromium.ts";
 import { waitFor } from "../browser/engines/engine.ts";
-import { block, program, run } from "./programs.ts";
+import { readSite } from "./reader.ts";
 
 const PAGE = "one-connection-for-all-tabs";
 
-const HTML = `<!doctype html><body data-user="ann"><ul></ul><form><input name="text"></form>
-  <script type="module" src="/page.js"></script>`;
-
 describe("the guide to one connection for all tabs", { skip: chromium.skip }, () => {
   it("has one session for two tabs, of which one leads", async (t) => {
-    const { outputFiles } = await build({
-      stdin: { contents: block(PAGE, "// page"), resolveDir: process.cwd() },
-      bundle: true,
-      format: "esm",
-      write: false,
-      alias: {
-        "unichannel/client": "./dist/src/client/index.js",
-        "unichannel/tabs": "./dist/src/client/tabs/index.js",
-      },
-    });
-    // The program leaves the page to the application.
-    Object.assign(globalThis, {
-      page: ({ path }: ChannelRequest) =>
-        path === "/page.js"
-          ? { headers: { "Content-Type": "text/javascript" }, body: outputFiles[0]!.contents }
-          : { headers: { "Content-Type": "text/html" }, body: HTML },
-    });
-    const { server } = (await run(t, program(PAGE, "// server"))) as { server: Server };
-    t.after(() => server.stop({ graceMs: 0 }));
+    const { server } = await readSite(t, PAGE);
     const browser = await chromium.launch();
     t.after(() => browser.close());
     const first = await browser.newPage();

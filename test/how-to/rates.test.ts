@@ -72,6 +72,6 @@ describe("the guide to rates", () => {
   it("prints the counts, and has no program that is not run here", async (t) => {
     const server = await serverOf(t, "stats()");
     assert.deepEqual(server.stats().rateExceeded, { close: 0, drop: 0, wait: 0 });
-    assert.equal(blocks(PAGE, "js").length, 3);
+    assert.equal(blocks(PAGE, "ts").length, 3);
   });
 });

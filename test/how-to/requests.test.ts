@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { freePort } from "../support/proxies.ts";
 import { blocks, type Program, start, write } from "./programs.ts";
 
-const programs = blocks("requests", "js");
+const programs = blocks("requests", "ts");
 
 /** Starts a server and, when it listens, its client, each in a process of its own: the requests of the page have a time limit. */
 async function startBoth(t: TestContext, texts: readonly string[], shared = ""): Promise<readonly Program[]> {
@@ -17,7 +17,7 @@ async function startBoth(t: TestContext, texts: readonly string[], shared = ""):
   const file = pathToFileURL(write(t, shared)).href;
   const programs: Program[] = [];
   for (const text of texts) {
-    programs.push(start(t, text.replaceAll("8080", `${port}`).replaceAll("./shop.js", file)));
+    programs.push(start(t, text.replaceAll("9090", `${port}`).replaceAll("./shop.ts", file)));
     while (!(await listens(port))) await delay(20);
   }
   return programs;
@@ -42,8 +42,17 @@ describe("the guide of requests", () => {
     assert.match(client!.output(), /^2 left\nREQUEST_REFUSED sold out \{ color: 'blue' \}$/m);
   });
 
+  it("cancels a request, and the handler that stops because of it is no error", async (t) => {
+    const [server, client] = await startBoth(t, programs.slice(2, 4));
+    await client!.printed(/./);
+    assert.equal(client!.output(), "cancelled\n");
+    // The handler has stopped, and the server has not logged it.
+    await delay(200);
+    assert.equal(server!.output(), "");
+  });
+
   it("asks in both directions with one contract", async (t) => {
-    const [server, client] = await startBoth(t, programs.slice(3), programs[2]);
+    const [server, client] = await startBoth(t, programs.slice(5), programs[4]);
     await server!.printed(/viewed red/);
     await client!.printed(/\{ left: 2 \}/);
     await client!.printed(/red 250/);

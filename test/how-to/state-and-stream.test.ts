@@ -6,7 +6,9 @@ import { WebSocket } from "ws";
 import { type Connection, connect } from "../../src/client/index.ts";
 import type { Server } from "../../src/index.ts";
 import { until } from "../support/wait.ts";
-import { block, program, run } from "./programs.ts";
+import { block, program, run, start } from "./programs.ts";
+
+const PAGE = "state-and-stream";
 
 async function serverOf(t: TestContext, text: string): Promise<Server> {
   const { server } = (await run(t, text)) as { server: Server };
@@ -62,19 +64,24 @@ async function boardIsRight(t: TestContext, text: string): Promise<void> {
 
 describe("the guide to state and stream", () => {
   it("has each client with the same board, whenever it comes", async (t) => {
-    await boardIsRight(t, program("state-and-stream", "const board"));
+    await boardIsRight(t, program(PAGE, "// then the message"));
   });
 
   it("has a snapshot that members share, and the same board", async (t) => {
-    const whole = program("state-and-stream", "const board");
-    const shared = block("state-and-stream", "running ??=");
-    const inline = /snapshot: async [^\n]+\n/;
-    assert.match(whole, inline);
-    await boardIsRight(t, whole.replace("await serve(", `${shared}\nawait serve(`).replace(inline, "snapshot,\n"));
+    await boardIsRight(t, program(PAGE, "running ??="));
+  });
+
+  it("has a client that keeps a copy of the board", async (t) => {
+    const server = await serverOf(t, program(PAGE, "// then the message"));
+    const client = start(t, block(PAGE, "// client.ts").replace("9090", `${server.port}`));
+    await client.printed(/^Map\(1\) \{ 'a' => \d+ \}$/m);
+    const writer = boardOf(t, server);
+    writer.connection.send(JSON.stringify({ key: "b", value: 1 }));
+    await client.printed(/^Map\(2\) \{ 'a' => \d+, 'b' => 1 \}$/m);
   });
 
   it("has each client count each change once, also where applying it twice would be wrong", async (t) => {
-    const server = await serverOf(t, program("state-and-stream", "FOR UPDATE"));
+    const server = await serverOf(t, program(PAGE, "FOR UPDATE"));
     const counts: { value: number }[] = [];
     const join = (): Connection => {
       const own = { value: Number.NaN };
@@ -93,7 +100,7 @@ describe("the guide to state and stream", () => {
   });
 
   it("has newcomers with the last price of each symbol, without those that are gone", async (t) => {
-    const server = await serverOf(t, program("state-and-stream", "symbol"));
+    const server = await serverOf(t, program(PAGE, "symbol"));
     const prices = (): { readonly heard: [string, number | null][]; readonly connection: Connection } => {
       const heard: [string, number | null][] = [];
       const connection = opened(t, server, ({ symbol, price }: { symbol: string; price: number | null }) => {

@@ -4,113 +4,110 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { describe, it, type TestContext } from "node:test";
-import { type Connection, StreamView } from "../../src/client/index.ts";
+import { describe, it } from "node:test";
+import { StreamView } from "../../src/client/index.ts";
 import { EventDecoder } from "../../src/codec/sse.ts";
-import type { ChannelStore, Server, StreamResult } from "../../src/index.ts";
+import { chromium } from "../browser/engines/chromium.ts";
+import { type Page, waitFor } from "../browser/engines/engine.ts";
+import { needs } from "../support/needs.ts";
 import { until } from "../support/wait.ts";
 import { block, program, run, start } from "./programs.ts";
+import { readServer, readSite } from "./reader.ts";
 
 const PAGE = "streams";
-
-interface Page {
-  readonly output: { textContent?: string };
-  readonly startButton: { onclick(): void };
-  readonly stopButton: { onclick(): void };
-  readonly connection: Connection;
-}
-
-async function buildServer(t: TestContext): Promise<Server> {
-  const work = "const work = () => new Promise((done) => setTimeout(done, 1));\n";
-  const { server } = (await run(t, work + program(PAGE, "async function* build"))) as { server: Server };
-  t.after(() => server.stop({ graceMs: 0 }));
-  return server;
-}
-
-/** The page of the guide, without a document. */
-async function page(t: TestContext, url: string): Promise<Page> {
-  const text = block(PAGE, "new StreamView").replace('connect("/")', `connect(${JSON.stringify(url)})`);
-  const names = "export const output = {}, startButton = {}, stopButton = {};\n";
-  const loaded = (await run(t, `${names}${text}\nexport { connection };`)) as unknown as Page;
-  t.after(() => loaded.connection.close());
-  await loaded.connection.opened;
-  return loaded;
-}
 
 const STEPS = Array.from({ length: 100 }, (_, i) => `step ${i + 1} of 100\n`).join("");
 
 describe("the guide to streams", () => {
-  it("shows a build to two pages, the second loaded later, and stops the next one", async (t) => {
-    const { url } = await buildServer(t);
-    const first = await page(t, url);
-    first.startButton.onclick();
-    await until(() => first.output.textContent?.includes("step 3 ") === true, "the build has begun");
-    const second = await page(t, url);
-    const pages = [first, second];
-    await until(() => pages.every(({ output }) => output.textContent === `${STEPS} done`), "both have all");
-    second.startButton.onclick();
-    await until(() => first.output.textContent?.endsWith(" open") === true, "the next one has begun");
-    first.stopButton.onclick();
-    await until(() => pages.every(({ output }) => output.textContent?.endsWith(" stopped") === true), "it is stopped");
+  it("shows a build to two pages, the second loaded later, and stops the next one", {
+    skip: chromium.skip,
+  }, async (t) => {
+    const { server } = await readSite(t, PAGE, (text) => text.replace("delay(100", "delay(5"));
+    const browser = await chromium.launch();
+    t.after(() => browser.close());
+    const open = async (): Promise<Page> => {
+      const page = await browser.newPage();
+      await page.goto(server.url);
+      return page;
+    };
+    const shows = (page: Page, test: string): Promise<void> =>
+      waitFor(page, `document.querySelector("pre").textContent.${test}`);
+    const press = (page: Page, button: string): Promise<unknown> =>
+      page.evaluate(`document.querySelector("#${button}").click()`);
+    const first = await open();
+    await press(first, "start");
+    await shows(first, 'includes("step 3 ")');
+    const pages = [first, await open()];
+    for (const page of pages) await shows(page, `trim() === ${JSON.stringify(`${STEPS} done`)}`);
+    await press(pages[1]!, "start");
+    await shows(first, 'endsWith(" open")');
+    await press(first, "stop");
+    for (const page of pages) await shows(page, 'endsWith(" stopped")');
   });
 
   it("has the end and the error in the result", async (t) => {
-    const rows = `import { createChannelStore } from "unichannel";
-const store = createChannelStore({ onError() {} });
-async function* each() { yield { row: 1 }; throw new Error("of the database"); }
-const rows = each();\n`;
-    const found = (await run(
-      t,
-      `${rows}${block(PAGE, '"report"')}\nexport { end, error };`,
-    )) as unknown as StreamResult;
-    assert.deepEqual([found.end, (found.error as Error).message], ["failed", "of the database"]);
+    const text = block(PAGE, '"report"');
+    const failing = text.replace(
+      "yield { id };",
+      'if (id === 2) throw new Error("of the database"); else yield { id };',
+    );
+    const log = t.mock.method(console, "log", () => {});
+    t.mock.method(console, "error", () => {});
+    await run(t, text);
+    await run(t, failing);
+    assert.deepEqual(
+      log.mock.calls.map(({ arguments: [end, error] }) => [end, error === "" ? "" : (error as Error).message]),
+      [
+        ["done", ""],
+        ["failed", "of the database"],
+      ],
+    );
+  });
+
+  it("publishes what a command prints", { skip: needs("curl") }, async (t) => {
+    const { server, sh, listen } = await readServer(t, PAGE, "request.body", (text) =>
+      text.replace("sleep 1", "sleep 0.1"),
+    );
+    const watching = listen("Watch");
+    await until(() => server.stats().channels.sse === 1, "a client watches");
+    assert.equal(await sh("Publish"), "done\n");
+    const view = new StreamView();
+    await until(() => {
+      for (const [, data] of watching().matchAll(/^data: ?(.*)$/gm)) view.receive(data);
+      return view.state === "done";
+    }, "the client has the end");
+    assert.equal(view.text, "1\n2\n3\n");
   });
 
   it("gives an event stream that comes back what it has missed", async (t) => {
-    const text = `import { createChannelStore, serve, withChannel } from "unichannel";
-export const store = createChannelStore();
-export const server = await serve((request) => {
-  ${block(PAGE, "request.lastEventId").replace("withChannel", "return withChannel")}
-});`.replace(/\}\);$/, "}, { port: 0 });");
-    const { store, server } = (await run(t, text)) as { store: ChannelStore; server: Server };
-    t.after(() => server.stop({ graceMs: 0 }));
+    const { server } = await readServer(t, PAGE, "request.body");
+    const parts = new TransformStream<Uint8Array, Uint8Array>();
+    const publishing = fetch(server.url, { method: "PUT", body: parts.readable, duplex: "half" } as RequestInit);
+    const writer = parts.writable.getWriter();
+    await writer.write(Buffer.from("a"));
     const view = new StreamView();
-    const first = await readEvents(server.url, undefined, 0);
-    assert.equal(first, undefined);
-    async function* steps(): AsyncGenerator<string> {
-      yield "a";
-      await new Promise((done) => setTimeout(done, 20));
-      yield "b";
-    }
-    await store.publishStream("build", steps(), { coalesceMs: 0 });
     const id = await readEvents(server.url, view, 2);
-    assert.equal(view.text, "a");
+    assert.deepEqual([view.text, view.state], ["a", "open"]);
+    await writer.write(Buffer.from("b"));
+    await writer.close();
+    assert.equal(await (await publishing).text(), "done\n");
     await readEvents(server.url, view, 2, id);
     assert.deepEqual([view.text, view.state], ["ab", "done"]);
   });
 });
 
 /** Reads so many events into the view. Returns the last id. */
-async function readEvents(
-  url: string,
-  view: StreamView | undefined,
-  count: number,
-  id?: string,
-): Promise<string | undefined> {
+async function readEvents(url: string, view: StreamView, count: number, id?: string): Promise<string | undefined> {
   const leaving = new AbortController();
   const headers = { Accept: "text/event-stream", ...(id === undefined ? {} : { "Last-Event-ID": id }) };
   const response = await fetch(url, { headers, signal: leaving.signal });
   const decoder = new EventDecoder();
   let last = id;
   let left = count;
-  if (left === 0) {
-    leaving.abort();
-    return last;
-  }
   for await (const bytes of response.body!) {
     decoder.push(bytes);
     for (let event = decoder.next(); event !== undefined && left > 0; event = decoder.next()) {
-      view?.receive(event.data);
+      view.receive(event.data);
       last = event.lastEventId;
       left -= 1;
     }
@@ -122,19 +119,7 @@ async function readEvents(
 
 describe("the guide to the Model Context Protocol", { skip: needsSdk(), timeout: 120_000 }, () => {
   it("serves a client of the SDK", async (t) => {
-    const makeServer = `import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
-import { z } from "zod";
-function makeServer() {
-  const server = new McpServer({ name: "guide", version: "1.0.0" }, { capabilities: { logging: {} } });
-  server.registerTool("count", { inputSchema: { to: z.number() } }, async ({ to }, { sendNotification }) => {
-    for (let data = 1; data <= to; data++)
-      await sendNotification({ method: "notifications/message", params: { level: "info", data } });
-    return { content: [{ type: "text", text: "counted" }] };
-  });
-  return server;
-}\n`;
-    const text = program("mcp", "mcpEventStore").replace("await serve(", "const server = await serve(");
-    const running = start(t, `${makeServer}${text}\nconsole.log(server.url);`, {}, "examples/mcp");
+    const running = start(t, program("mcp", "mcpEventStore"), {}, "examples/mcp");
     const [url] = await running.printed(/http:\S+/);
     const child = spawn(process.execPath, ["examples/mcp/client.js", url, "3"]);
     let output = "";
