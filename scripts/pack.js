@@ -1,13 +1,20 @@
 // @ts-check
 // `npm run pack`: builds dist/unichannel.tgz, which is what a release publishes. The files are those of `files` in
-// package.json. Documents get links that work outside of the repository, the manifest loses what only the repository uses, and
-// the code loses its references to source maps, which are not packed.
+// package.json, but the code is in far fewer (scripts/lib/bundle.js). Documents get links that work outside of the repository, and the
+// manifest loses what only the repository uses.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { bundle } from "./lib/bundle.js";
 import { packedDocument } from "./lib/packed-documents.js";
 import { repositoryOf } from "./lib/repository.js";
+
+/** A compiled module. */
+const MODULE = /^dist\/.*\.js$/;
+
+/** The reference to a source map, which is not packed. */
+const MAP = /^\/\/# sourceMappingURL=.*\n?/gm;
 
 /** The fields of package.json that mean nothing where the package is installed. */
 const REPOSITORY_ONLY = ["scripts", "devDependencies", "workspaces", "overrides", "allowScripts"];
@@ -15,42 +22,59 @@ const REPOSITORY_ONLY = ["scripts", "devDependencies", "workspaces", "overrides"
 /**
  * Makes the tarball from what is built.
  * @param {string} into a folder
- * @returns {{ tarball: string, folder: string, files: string[], size: number, unpackedSize: number }}
+ * @returns {Promise<{ tarball: string, folder: string, files: string[], size: number, unpackedSize: number }>}
  *   `folder`: the files of the tarball, unpacked
  */
-export function pack(into) {
+export async function pack(into) {
   const folder = join(into, "package");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const paths = listed(".").files;
+  const manifest = JSON.parse(readFileSync("package.json", "utf8"));
+  const code = await bundle(entriesOf(manifest));
+  const paths = listed(".").files.filter((/** @type {string} */ path) => !MODULE.test(path));
   const folders = new Set(paths.flatMap(foldersOf));
   const packed = new Set([...paths, ...folders]);
-  const manifest = JSON.parse(readFileSync("package.json", "utf8"));
   const context = {
     address: repositoryOf(manifest),
     tag: `v${manifest.version}`,
     isPacked: (/** @type {string} */ path) => packed.has(path),
     isFolder: (/** @type {string} */ path) => existsSync(path) && statSync(path).isDirectory(),
   };
-  for (const path of paths) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), contents(path));
-  }
+  for (const path of paths) write(path, contents(path));
+  for (const file of code) write(file.path, file.code.replaceAll(MAP, ""));
   const { filename, files, size, unpackedSize } = listed(folder, "--pack-destination", resolve(into));
   const tarball = join(into, "unichannel.tgz");
   renameSync(join(into, filename), tarball);
   return { tarball, folder, files, size, unpackedSize };
 
+  /** @param {string} path @param {string | Buffer} data */
+  function write(path, data) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), data);
+  }
+
   /** @param {string} path */
   function contents(path) {
     if (path === "package.json") {
       const kept = Object.entries(manifest).filter(([name]) => !REPOSITORY_ONLY.includes(name));
-      return `${JSON.stringify(Object.fromEntries(kept), undefined, 2)}\n`;
+      const sideEffects = manifest.sideEffects.map(fileOf);
+      return `${JSON.stringify({ ...Object.fromEntries(kept), sideEffects }, undefined, 2)}\n`;
     }
     if (path.endsWith(".md") || path === "llms.txt") return packedDocument(path, readFileSync(path, "utf8"), context);
-    if (/^dist\/.*\.[jt]s$/.test(path)) return readFileSync(path, "utf8").replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
-    return readFileSync(path);
+    return path.endsWith(".ts") ? readFileSync(path, "utf8").replaceAll(MAP, "") : readFileSync(path);
   }
+
+  /** The file in which a module is packed. @param {string} module */
+  function fileOf(module) {
+    const file = code.find(({ modules }) => modules.includes(module.slice(2)));
+    if (file === undefined) throw new Error(`sideEffects of package.json names ${module}, which no entry imports`);
+    return `./${file.path}`;
+  }
+}
+
+/** The compiled modules of the entries. @param {{ exports: Record<string, string | { default: string }> }} manifest */
+function entriesOf({ exports }) {
+  return Object.values(exports).flatMap((entry) => (typeof entry === "string" ? [] : [entry.default.slice(2)]));
 }
 
 /**
@@ -77,7 +101,7 @@ function foldersOf(path) {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const { tarball, files, size, unpackedSize } = pack("dist");
+  const { tarball, files, size, unpackedSize } = await pack("dist");
   const kB = (/** @type {number} */ bytes) => `${Math.round(bytes / 1000)} kB`;
   console.log(`${tarball}: ${kB(size)}, ${kB(unpackedSize)} in ${files.length} files`);
 }

@@ -62,7 +62,7 @@ const SETTINGS = [
 
 const folder = mkdtempSync(join(tmpdir(), "unichannel-types-"));
 try {
-  unpack(folder);
+  await unpack(folder);
   const compilers = {
     "this project's": "node_modules/typescript",
     [OLD_TYPESCRIPT]: fetchPackage("typescript", OLD_TYPESCRIPT),
@@ -82,8 +82,8 @@ try {
 }
 
 /** The package as it is published, and beside it what its users install. @param {string} into */
-function unpack(into) {
-  const { tarball } = pack(into);
+async function unpack(into) {
+  const { tarball } = await pack(into);
   const target = join(into, "node_modules/unichannel");
   mkdirSync(target, { recursive: true });
   run("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);

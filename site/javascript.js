@@ -1,8 +1,9 @@
 // @ts-check
 // The JavaScript of a TypeScript block of the documents: what the second tab of the site shows, and what the tests run.
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Biome } from "@biomejs/js-api/nodejs";
-import tsBlankSpace from "ts-blank-space";
+import { blankSourceFile } from "ts-blank-space";
 
 /** A class with decorators needs a compiler. */
 const DECORATOR = /^\s*@[A-Z]\w*\(/m;
@@ -13,6 +14,11 @@ const FILE = /^(\/\/ [\w./-]+\.m?)ts(x?)(?=\n)/;
 const RELATIVE = /(from |import |import\()("\.{1,2}\/[^"]+\.m?)ts(x?")/g;
 const { formatter } = JSON.parse(readFileSync(new URL("../biome.json", import.meta.url), "utf8"));
 
+/** The TypeScript that ts-blank-space knows: another version numbers the kinds of its nodes in another way. */
+const { createSourceFile, ScriptKind, ScriptTarget } = createRequire(import.meta.resolve("ts-blank-space"))(
+  "typescript",
+);
+
 /** @type {{ biome: Biome, projectKey: number } | undefined} */
 let loaded;
 
@@ -20,12 +26,15 @@ let loaded;
  * The same program without types; comments and blank lines stay. Returns `text` itself if it is JavaScript already, undefined if there
  * is no JavaScript without a compiler.
  * @param {string} text
+ * @param {string} [language] `ts` or `tsx`
  * @returns {string | undefined}
  */
-export function toJavaScript(text) {
+export function toJavaScript(text, language = "ts") {
   if (DECORATOR.test(text)) return undefined;
   let isErasable = true;
-  const blanked = tsBlankSpace(text, () => (isErasable = false));
+  const kind = language === "tsx" ? ScriptKind.TSX : ScriptKind.TS;
+  const source = createSourceFile(`block.${language}`, text, ScriptTarget.ESNext, false, kind);
+  const blanked = blankSourceFile(source, () => (isErasable = false));
   if (!isErasable) return undefined;
   const named = blanked.replace(FILE, "$1js$2").replace(RELATIVE, "$1$2js$3");
   return blanked === text ? named : formatted(withoutCommentsOfTypes(text, named));

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, it } from "node:test";
+import { TRANSPORTS } from "../src/client/options.ts";
 import * as unichannel from "../src/index.ts";
 import { LIMITS } from "../src/server/options.ts";
+import { FRESH } from "./support/fresh-stats.ts";
 import { LACKS } from "./support/runtime.ts";
 
 const read = (path: string): string => readFileSync(path, "utf8");
@@ -49,6 +51,35 @@ describe("the documentation", () => {
     const members = bodyOf("Channel");
     for (const [, name] of members.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)) {
       assert.match(channel, new RegExp(`\`${name}[(\`]`), name);
+    }
+  });
+
+  it("lists every transport where transports are listed", () => {
+    for (const kind of Object.keys(FRESH.channels)) {
+      for (const page of ["glossary.md", "reference/channel.md", "reference/types.md"])
+        assert.ok(read(`docs/${page}`).includes(`\`"${kind}"\``), `docs/${page} lists "${kind}"`);
+      assert.match(read("docs/reference/metrics.md"), new RegExp(`open channels: .*\`${kind}\``));
+    }
+  });
+
+  it("has every carrier in the protocol, the reference of the client and the types", () => {
+    const protocol = read("PROTOCOL.md")
+      .split("## ")
+      .find((section) => section.startsWith("Carriers\n"))!;
+    for (const kind of TRANSPORTS) {
+      assert.match(protocol, new RegExp(`^\\| \`${kind}\` \\|`, "m"), "PROTOCOL.md, Carriers");
+      for (const page of ["client.md", "types.md"])
+        assert.ok(read(`docs/reference/${page}`).includes(`\`"${kind}"\``), `docs/reference/${page} lists "${kind}"`);
+    }
+  });
+
+  it("explains every capability that a row of the contract may need", () => {
+    const text = read("CONTRIBUTING.md");
+    const [, capabilities = ""] = /interface Capabilities \{([\s\S]*?)\n\}/.exec(
+      read("test/contract/conversation.ts"),
+    )!;
+    for (const [, name] of capabilities.matchAll(/readonly (\w+): boolean/g)) {
+      if (name !== "closesAfterSend") assert.match(text, new RegExp(`^- \`${name}\`: `, "m"));
     }
   });
 

@@ -1,8 +1,10 @@
 // The public surface is pinned: what is exported is promised.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import * as client from "../src/client/index.ts";
 import * as react from "../src/client/react.ts";
 import * as tabs from "../src/client/tabs/index.ts";
@@ -19,7 +21,14 @@ import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
 import * as uws from "../src/uws.ts";
 import * as backplaneSuite from "./contract/backplane.ts";
+import * as codecSuite from "./contract/codec.ts";
 import * as sessionStoreSuite from "./contract/session-store.ts";
+
+/** The entries of package.json, whose values are listed below. */
+const TESTED: ReadonlySet<object> = new Set([
+  ...[unichannel, client, react, tabs, fetchHost, hono, inspector, languageModels, mcp, metrics, nats, node, redis],
+  ...[testing, uws, backplaneSuite, codecSuite, sessionStoreSuite],
+]);
 
 describe("the public surface", () => {
   it("is exactly these values", () => {
@@ -222,6 +231,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(testing).sort(), ["VirtualClock", "testServer"]);
     assert.deepEqual(Object.keys(backplaneSuite), ["backplaneContract"]);
     assert.deepEqual(Object.keys(sessionStoreSuite), ["sessionStoreContract"]);
+    assert.deepEqual(Object.keys(codecSuite), ["codecContract"]);
   });
 
   it("has entries in package.json that exist after the build", () => {
@@ -229,6 +239,23 @@ describe("the public surface", () => {
     for (const target of Object.values(exports)) {
       const files = typeof target === "string" ? [target] : Object.values(target as Record<string, string>);
       for (const file of files) readFileSync(file);
+    }
+  });
+
+  it("has no entry whose values are not in this test, and no value that the guides and the reference do not name", async () => {
+    const { exports } = JSON.parse(readFileSync("package.json", "utf8")) as { exports: Record<string, unknown> };
+    const pages = ["docs/reference", "docs/how-to"].flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => readFileSync(`${folder}/${name}`, "utf8")),
+    );
+    const text = pages.join("\n");
+    for (const [entry, target] of Object.entries(exports)) {
+      if (typeof target === "string") continue;
+      const file = (target as { readonly default: string }).default;
+      const values: object = await import(pathToFileURL(resolve(file)).href);
+      assert.ok(TESTED.has(values), `the entry ${entry} of package.json is in this test`);
+      for (const name of Object.keys(values)) assert.match(text, new RegExp(`\\b${name}\\b`), `${name} of ${entry}`);
     }
   });
 });

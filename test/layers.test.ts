@@ -278,7 +278,14 @@ function importComplaints(file: string, source: string): string[] {
   if (layer === undefined) return [`src/${file}: no such layer`];
   return specifiers(source)
     .filter((specifier) => !mayImport(layer, file, specifier))
-    .map((specifier) => `src/${file} may not import ${specifier}`);
+    .map((specifier) => `src/${file} may not import ${specifier}: ${allowed(name, layer, specifier)}`);
+}
+
+/** The end of a complaint: files that may be imported, or may import this. */
+function allowed(name: string, layer: Layer, specifier: string): string {
+  if (specifier.startsWith(".")) return `${name} imports files of ${layer.imports.join(", ")}`;
+  if (specifier.startsWith("node:")) return `${name} imports ${layer.node.length > 0 ? layer.node : "nothing of Node"}`;
+  return "packages are imported by entries, src/*.ts";
 }
 
 function mayImport(layer: Layer, file: string, specifier: string): boolean {

@@ -1,12 +1,8 @@
 // @ts-check
 // Our server for a row's work: on our own engine; with "attached" as the last argument of the process inside node:http or node:http2,
 // with "inspected" under the eyes of an open page of its inspector.
-import { fork } from "node:child_process";
-import { createServer } from "node:http";
-import { createSecureServer } from "node:http2";
+// Modules that only some rows need are imported where they need them: the row `start` measures this program, too.
 import { serve } from "../../dist/src/index.js";
-import { attach } from "../../dist/src/node.js";
-import { certificate } from "./certificate.js";
 
 /**
  * Listens on a free port of 127.0.0.1.
@@ -16,13 +12,16 @@ import { certificate } from "./certificate.js";
 export async function listening(handler, options) {
   if (process.argv.at(-1) === "inspected") return inspected(handler, options);
   if (process.argv.at(-1) !== "attached") return serve(handler, { port: 0, host: "127.0.0.1" });
+  const { createServer } = await import("node:http");
   return attachedTo(createServer(), handler);
 }
 
 /** The same over HTTP/2 and TLS. @param {import("../../dist/src/index.js").Handler} handler */
 export async function listeningHttp2(handler) {
+  const { certificate } = await import("./certificate.js");
   const tls = certificate();
   if (process.argv.at(-1) !== "attached") return serve(handler, { port: 0, host: "127.0.0.1", tls, http2: true });
+  const { createSecureServer } = await import("node:http2");
   return attachedTo(createSecureServer({ ...tls, settings: { enableConnectProtocol: true } }), handler);
 }
 
@@ -32,6 +31,7 @@ export async function listeningHttp2(handler) {
  * @param {import("../../dist/src/inspector.js").InspectorOptions} [options]
  */
 async function inspected(handler, options) {
+  const { fork } = await import("node:child_process");
   const { inspector } = await import("../../dist/src/inspector.js");
   /** @type {import("../../dist/src/inspector.js").Inspector | undefined} */
   let inspect;
@@ -47,6 +47,7 @@ async function inspected(handler, options) {
 
 /** @param {import("node:http").Server | import("node:http2").Http2SecureServer} server @param {import("../../dist/src/index.js").Handler} handler */
 async function attachedTo(server, handler) {
+  const { attach } = await import("../../dist/src/node.js");
   server.on("request", attach(server, { upgrades: "/" }).listener(handler));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", 1024, () => resolve(undefined)));
   return { port: /** @type {import("node:net").AddressInfo} */ (server.address()).port };

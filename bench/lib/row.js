@@ -256,10 +256,11 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
 
 /**
  * A row of milliseconds from the start of the process until it listens: less is better.
- * @param {Pick<Row, "name" | "title" | "peers" | "brief">} facts
+ * @param {Pick<Row, "name" | "title" | "peers" | "brief" | "rank"> & { prepare(): Promise<void> }} facts
+ *   `prepare` makes what the peers need, before anything is measured
  * @returns {Row}
  */
-export function startRow(facts) {
+export function startRow({ prepare, ...facts }) {
   return {
     ...facts,
     targets: {},
@@ -271,6 +272,7 @@ export function startRow(facts) {
       { key: "rssMb", title: "RSS MB", digits: 1 },
     ],
     async round({ peer, command }, { serverCore }) {
+      await prepare();
       const begin = performance.now();
       const server = await startServer(peer, command, { core: serverCore });
       const startMs = performance.now() - begin;

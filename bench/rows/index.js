@@ -11,7 +11,7 @@ import { idle } from "./idle.js";
 import { inspected } from "./inspected.js";
 import { runtimes } from "./runtimes.js";
 import { session } from "./session.js";
-import { start } from "./start.js";
+import { imports, start } from "./start.js";
 import { wsEcho } from "./ws-echo.js";
 
 /** @type {readonly { title: string, rows: readonly import("../lib/row.js").Row[] }[]} */
@@ -24,7 +24,7 @@ export const themes = [
   { title: "Several processes", rows: cluster },
   { title: "Sessions", rows: session },
   { title: "With an inspector", rows: inspected },
-  { title: "Memory and start", rows: [...idle, start] },
+  { title: "Memory and start", rows: [...idle, start, imports] },
   { title: "On Bun and Deno", rows: runtimes },
   { title: "Inside Bun.serve and Deno.serve", rows: fetchHost },
   { title: "By size", rows: growth },

@@ -36,7 +36,11 @@ export function codeBlocks(md) {
 /** The block for those who write JavaScript; undefined if it is the same, or if there is none. */
 function inJavaScript(language, content) {
   const other =
-    language === "sh" ? commandsInJavaScript(content) : /^tsx?$/.test(language) ? toJavaScript(content) : undefined;
+    language === "sh"
+      ? commandsInJavaScript(content)
+      : /^tsx?$/.test(language)
+        ? toJavaScript(content, language)
+        : undefined;
   return other === content ? undefined : other;
 }
 

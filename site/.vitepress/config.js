@@ -46,7 +46,7 @@ export default defineConfig({
       links(md);
       codeBlocks(md);
     },
-    languageAlias: { haproxy: "nginx" },
+    languageAlias: { caddyfile: "nginx", haproxy: "nginx" },
     anchor: { slugify },
   },
   themeConfig: {

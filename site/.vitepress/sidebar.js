@@ -8,6 +8,7 @@ const HOW_TO = {
   "Your framework": ["frameworks", "express", "fastify", "hono", "koa", "nestjs", "next", "react", "vite"],
   "Messages and groups": [
     "channels",
+    "codecs",
     "groups",
     "state-and-stream",
     "requests",

@@ -1,12 +1,13 @@
 // A channel whose messages are values of the application: a codec converts them when the application sends and receives.
 // All code below knows only messages, so a channel without a codec pays nothing for this.
 
-import { callSync, isThenable } from "../base/guard.ts";
+import { isThenable } from "../base/guard.ts";
 import type { MessageCodec } from "../codec/message-codec.ts";
 import type { RequestOptions } from "../protocol/asked-requests.ts";
 import type { Transport } from "../transport/transport.ts";
 import { checkHandler, copyHandlers } from "./callbacks.ts";
 import type { AnyChannel, Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
+import { decodeMessage, encodeValue } from "./codec-calls.ts";
 import type { ChannelContext, ChannelSettings } from "./context.ts";
 import { PreparedMessage } from "./prepared-message.ts";
 import { implementationOf, PublicChannel } from "./public-channel.ts";
@@ -44,11 +45,8 @@ class TypedChannel extends PublicChannel {
   }
 
   override async request(value: unknown, options?: RequestOptions): Promise<never> {
-    const reply = await super.request(
-      callSync("codec.encode", () => this.#codec.encode(value as never)),
-      options,
-    );
-    return decode(this.#codec, reply) as never;
+    const reply = await super.request(encodeValue(this.#codec, value), options);
+    return decodeMessage(this.#codec, reply) as never;
   }
 
   override onRequest(fn: Answer): () => void {
@@ -61,7 +59,7 @@ class TypedChannel extends PublicChannel {
   }
 
   #encode(value: unknown): SendData {
-    const body = callSync("codec.encode", () => this.#codec.encode(value as never));
+    const body = encodeValue(this.#codec, value);
     if (this.#contentType === undefined || this.#messages.messageForm !== "body") return body;
     return { headers: { "Content-Type": this.#contentType }, body };
   }
@@ -70,7 +68,7 @@ class TypedChannel extends PublicChannel {
     for await (const message of messages) {
       let value: unknown;
       try {
-        value = decode(this.#codec, message);
+        value = decodeMessage(this.#codec, message);
       } catch (error) {
         // The loop goes on, as messages do after a receiver has thrown.
         this.#messages.callbacks.report(error, "message");
@@ -119,16 +117,16 @@ export function sendRaw(channel: AnyChannel, data: SendData): boolean {
 
 /** Makes a receiver of messages from one of values. Exceptions of the codec are reported like those of the receiver. */
 function decoding(receive: Receive, codec: AnyCodec): Receive {
-  return (message, channel) => receive(decode(codec, message) as Message, channel);
+  return (message, channel) => receive(decodeMessage(codec, message) as Message, channel);
 }
 
 /** Makes a handler of requests from one of values. */
 function converting(answer: Answer, codec: AnyCodec): Answer {
-  const encode = (value: unknown): string | Uint8Array => callSync("codec.encode", () => codec.encode(value as never));
+  const encode = (value: unknown): string | Uint8Array => encodeValue(codec, value);
   return (data, channel, request) => {
     let value: unknown;
     try {
-      value = decode(codec, data);
+      value = decodeMessage(codec, data);
     } catch (cause) {
       throw new UndecodedRequest("the codec", { cause });
     }
@@ -136,8 +134,4 @@ function converting(answer: Answer, codec: AnyCodec): Answer {
     // Its own `then` is not called here: see `guardHandler`.
     return isThenable(result) ? Promise.resolve(result).then(encode) : encode(result);
   };
-}
-
-function decode(codec: AnyCodec, message: Message): unknown {
-  return callSync("codec.decode", () => codec.decode(message));
 }

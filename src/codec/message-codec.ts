@@ -26,15 +26,15 @@ export interface SchemaIssue {
 
 /**
  * Converts between messages and the application's values, for one end: it receives `In` and sends `Out`.
- * Both functions throw BAD_MESSAGE for a message or value that is not allowed.
+ * Both functions keep no state, and throw BAD_MESSAGE for a message or value that is not allowed.
  */
 export interface MessageCodec<In, Out> {
   /** The `Content-Type` of a plain HTTP response with an encoded value. @default that of any text or bytes */
   readonly contentType?: string | undefined;
   // Properties, not methods: TypeScript would let a method's parameter be of another type than `Out`.
-  /** Converts a value to a message: text or bytes. */
+  /** Converts a value to a message: text, or bytes that do not change afterwards. Must not return a promise. */
   readonly encode: (value: Out) => string | Uint8Array;
-  /** Converts a received message to a value. */
+  /** Converts a received message to a value: whatever text or bytes the other end has sent. Must not return a promise. */
   readonly decode: (message: string | Uint8Array) => In;
 }
 

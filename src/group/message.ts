@@ -3,9 +3,9 @@
 
 import { copied, utf8Length } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
-import { callSync } from "../base/guard.ts";
 import { memorySize } from "../base/memory-size.ts";
 import type { AnyChannel } from "../channel/channel.ts";
+import { encodeValue } from "../channel/codec-calls.ts";
 import { NO_FIELDS } from "../channel/headers.ts";
 import { PreparedMessage } from "../channel/prepared-message.ts";
 import { isSendInit, json, type SendData, toSendable } from "../channel/send-data.ts";
@@ -149,10 +149,10 @@ export function unusualType({ fields }: GroupMessage): string | undefined {
 /** The codec of a store; undefined if it has none. */
 export type StoreCodec = Pick<MessageCodec<unknown, never>, "encode" | "contentType"> | undefined;
 
-/** Encodes a value with the codec of its store. Throws what the codec throws. */
+/** Encodes a value with the codec of its store. Throws BAD_DATA, and what the codec throws. */
 export function encodeWith(codec: StoreCodec, value: unknown): unknown {
   if (codec === undefined || value === undefined || value instanceof PreparedMessage) return value;
-  const body = callSync("codec.encode", () => codec.encode(value as never));
+  const body = encodeValue(codec, value);
   return codec.contentType === undefined ? body : { headers: { "Content-Type": codec.contentType }, body };
 }
 

@@ -117,7 +117,7 @@ function without(all: Readonly<Record<Kind, number>>, own: Readonly<Record<Kind,
 }
 
 function total(counts: Readonly<Record<Kind, number>>): number {
-  return counts.websocket + counts.sse + counts.stream + counts.poll;
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 function errorsOf({ errors }: ServerStats): number {

@@ -1,6 +1,7 @@
 // The messages of a page. They come from a client, so they are checked; in the one that says what is shown, a part that is missing or
 // wrong is the default.
 
+import { KINDS } from "./page/format.ts";
 import type { ChannelsView, GroupName, GroupsView, View } from "./page/wire.ts";
 
 /** Longest message of a page: one that publishes. */
@@ -8,6 +9,8 @@ export const MAX_MESSAGE_BYTES = 65_536;
 const MAX_TEXT = 200;
 const MAX_NAME = 1024;
 const MAX_PAGE = 1_000_000;
+
+const TRANSPORTS = ["all", "session", ...KINDS] as const;
 
 /** An object of a message, whose parts are not checked. */
 export type Loose = Readonly<Record<string, unknown>>;
@@ -28,7 +31,7 @@ export const FIRST_VIEW: View = toView({ isPaused: true });
 function toChannelsView(given: Loose): ChannelsView {
   return {
     text: toText(given["text"]),
-    transport: oneOf(given["transport"], ["all", "session", "websocket", "sse", "stream", "poll"]),
+    transport: oneOf(given["transport"], TRANSPORTS),
     state: oneOf(given["state"], ["open", "closed"]),
     sort: oneOf(given["sort"], ["newest", "oldest", "unsent"]),
     page: toPage(given["page"]),

@@ -234,5 +234,7 @@ export const RECORD_STREAM: HttpFormat = {
   // A parked poll has no head until it is answered.
   startsSilent: false,
   messageForm: "body",
+  encode: (message) => message.body,
+  shared: (message) => message.asPlain(),
   encodePart: (data) => (typeof data === "string" ? data : utf8(data)),
 };

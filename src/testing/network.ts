@@ -6,6 +6,7 @@ import type { Clock } from "../base/clock.ts";
 import { badValue, checkAmount, checkFinite, checkOneOf } from "../base/option-values.ts";
 import type { CarrierKind } from "../client/carrier.ts";
 import type { PageEvent } from "../client/environment.ts";
+import { TRANSPORTS } from "../client/options.ts";
 import { MemoryConnection, type MemorySocket, type Wire } from "./memory-socket.ts";
 
 /** The network between the test server and its clients. */
@@ -40,7 +41,7 @@ export interface TestNetwork {
   online(): void;
 }
 
-const checkKind = checkOneOf("websocket", "sse", "poll");
+const checkKind = checkOneOf(...TRANSPORTS);
 
 /** Turns without activity after which the network counts as settled: promises and writes take a few. */
 const QUIET_TURNS = 6;

@@ -7,7 +7,10 @@ import type { CloseStatus } from "./close-status.ts";
 import type { GroupCursors } from "./group-cursors.ts";
 import type { IncomingRequest, SessionRequests } from "./requests.ts";
 
-/** `"poll"`: a session over polls, also between two of them. */
+/**
+ * `"poll"`: a session over polls, also between two of them. A new kind is counted and shown in several places: see
+ * CONTRIBUTING.md, "A new transport".
+ */
 export type TransportKind = "websocket" | "sse" | "stream" | "poll";
 
 /** The silence after which a ping is sent, and the time for its answer. In milliseconds; 0: never. */

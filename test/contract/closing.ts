@@ -56,6 +56,20 @@ export function closingRows({ open, can, row }: Contract): void {
     assert.equal(channel.close(1000, "é".repeat(61)), true);
   });
 
+  row("ends when its server stops, and its client sees a whole end", ["sendsMany"], async (t) => {
+    const closed = deferred<CloseStatus>();
+    const { client, send, site } = await open(t, { close: closed.resolve });
+    send("before");
+    assert.equal(await client.read(6), "before");
+    const stopped = site.server.stop({ graceMs: 10_000 });
+    const { text, ending, code } = await client.rest();
+    assert.deepEqual([text, ending], ["", "whole"]);
+    if (can.closeCodes) assert.equal(code, 1001);
+    assert.equal((await closed.promise).by, "server");
+    client.raw.destroy();
+    await stopped;
+  });
+
   row("loses nothing that was sent before its close", ["sendsMany"], async (t) => {
     const { channel, client, send } = await open(t, {});
     const part = `${"x".repeat(1023)}\t`;

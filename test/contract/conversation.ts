@@ -38,6 +38,8 @@ export interface Capabilities {
   readonly fragments: boolean;
   /** The server sends pings, and tells of those that come. */
   readonly pings: boolean;
+  /** A silent conversation gets bytes that keep it alive and are no message. */
+  readonly heartbeats: boolean;
   /** The server stops reading while its receiver is slow. */
   readonly holdsBack: boolean;
   /** The server can drop a connection whose client does not follow. */
@@ -51,18 +53,8 @@ export interface Capabilities {
   readonly losing: Pick<CloseStatus, "by" | "code" | "name">;
 }
 
-/** Where a capability is a yes or no, a row may need it. */
-export type Need =
-  | "sendsMany"
-  | "clientSends"
-  | "binary"
-  | "closeCodes"
-  | "fragments"
-  | "pings"
-  | "holdsBack"
-  | "drops"
-  | "marksEnd"
-  | "fillsSoon";
+/** The capabilities that a row may need. CONTRIBUTING.md explains each of them. */
+export type Need = Exclude<keyof Capabilities, "kind" | "closesAfterSend" | "leaving" | "losing">;
 
 export interface Rest {
   readonly text: string;
@@ -186,7 +178,8 @@ class HttpContent implements Client {
   #wrapped = "";
   #content = "";
   #hasHead = false;
-  #isEvents = false;
+  /** Takes the content out of the body; undefined: the body is the content. */
+  #unwrap: Unwrap | undefined;
 
   constructor(raw: RawClient) {
     this.raw = raw;
@@ -207,7 +200,7 @@ class HttpContent implements Client {
       if (!this.raw.isEnded) throw error;
       ending = "cut";
     }
-    if (ending === "whole") assert.equal(this.#wrapped, "", "a whole end leaves no piece of an event");
+    if (ending === "whole") assert.equal(this.#wrapped, "", "a whole end leaves no piece of a message");
     return { text: this.#take(this.#content.length), ending, code: undefined, reason: undefined };
   }
 
@@ -222,16 +215,16 @@ class HttpContent implements Client {
   async #more(): Promise<boolean> {
     if (!this.#hasHead) {
       const { headers } = await this.raw.head();
-      this.#isEvents = headers.get("content-type")?.[0] === "text/event-stream";
+      this.#unwrap = UNWRAP.get(headers.get("content-type")?.[0] ?? "");
       this.#hasHead = true;
     }
     const chunk = await this.raw.chunk();
     if (chunk === undefined) return false;
     const text = this.#decoder.decode(chunk, { stream: true });
     this.#wrapped += text;
-    // A large event comes in many chunks: it is unwrapped once, with its end.
-    if (this.#isEvents && !text.includes("\n")) return true;
-    const [content, left] = this.#isEvents ? dataOfEvents(this.#wrapped) : [this.#wrapped, ""];
+    // A large unit comes in many chunks: it is unwrapped once, with its end.
+    if (this.#unwrap !== undefined && !text.includes("\n")) return true;
+    const [content, left] = this.#unwrap?.(this.#wrapped) ?? [this.#wrapped, ""];
     this.#content += content;
     this.#wrapped = left;
     return true;
@@ -297,7 +290,12 @@ class WsContent implements Client {
   }
 }
 
-/** The data of the whole events in `text` and what is left of it (WHATWG HTML §9.2.6), without a decoder of ours. */
+type Unwrap = (text: string) => [content: string, left: string];
+
+/** The formats that wrap messages, by the type of their responses. What wraps them is decoded here without a decoder of ours. */
+const UNWRAP: ReadonlyMap<string, Unwrap> = new Map([["text/event-stream", dataOfEvents]]);
+
+/** The data of the whole events in `text` and what is left of it (WHATWG HTML §9.2.6). */
 function dataOfEvents(text: string): [content: string, left: string] {
   const end = text.lastIndexOf("\n\n");
   if (end === -1) return ["", text];

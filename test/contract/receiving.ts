@@ -236,6 +236,15 @@ export function receivingRows({ open, can, row }: Contract): void {
     assert.deepEqual([...(await client.raw.take(2))], [0x89, 0]);
   });
 
+  row("keeps a silent conversation alive, and changes no message with it", ["heartbeats"], async (t) => {
+    const { client, send } = await open(t, {}, { pingIntervalMs: 1 });
+    send("before");
+    assert.equal(await client.read(6), "before");
+    await client.raw.until(() => client.raw.peek().length > 0, "a heartbeat");
+    send("after");
+    assert.equal(await client.read(5), "after");
+  });
+
   row("answers a ping by itself and tells of it", ["pings"], async (t) => {
     const pings: string[] = [];
     const { channel, client } = await open(t, {});

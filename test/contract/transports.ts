@@ -21,6 +21,7 @@ const WEBSOCKET: Capabilities = {
   closeCodes: true,
   fragments: true,
   pings: true,
+  heartbeats: true,
   holdsBack: true,
   drops: true,
   marksEnd: true,
@@ -36,12 +37,13 @@ const STREAMING: Capabilities = {
   clientSends: false,
   closeCodes: false,
   pings: false,
+  heartbeats: false,
   leaving: { by: "client", code: 1001, name: "client-close" },
   // A client that is gone without a word has ended its side all the same.
   losing: { by: "client", code: 1001, name: "client-close" },
 };
 
-const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false };
+const EVENTS: Capabilities = { ...STREAMING, kind: "sse", closesAfterSend: false, binary: false, heartbeats: true };
 const POLL: Capabilities = { ...STREAMING, sendsMany: false };
 
 /** The capabilities that a WebSocket of the host may lack. */
@@ -62,7 +64,8 @@ export function contractOver(
   { skip = false, fillsSoon = true, webSocket = {}, noHttp10 = false }: Differences = {},
 ): void {
   const can = { fillsSoon };
-  channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), { ...WEBSOCKET, ...can, ...webSocket }, skip);
+  const ofWebSocket = { ...WEBSOCKET, ...can, heartbeats: webSocket.pings !== false, ...webSocket };
+  channelContract(`a WebSocket over ${over}`, openWebSocket(carrier), ofWebSocket, skip);
   channelContract(`an event stream over ${over}`, openEventStream(carrier), { ...EVENTS, ...can }, skip);
   channelContract(`HTTP streaming over ${over}`, openHttp(carrier, "1.1", false), { ...STREAMING, ...can }, skip);
   channelContract(`a long poll over ${over}`, openHttp(carrier, "1.1", true), { ...POLL, ...can }, skip);

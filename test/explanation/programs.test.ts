@@ -2,14 +2,13 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, it, type TestContext } from "node:test";
 import { connect, requests } from "../../src/client/index.ts";
 import type { Server } from "../../src/index.ts";
-import { run } from "../how-to/programs.ts";
+import { run, write } from "../how-to/programs.ts";
 
 const FOLDER = "docs/explanation";
-const PROGRAMS = "dist/test/explanation/programs";
 
 const blocksOf = (page: string, language: string): string[] =>
   [...readFileSync(`${FOLDER}/${page}.md`, "utf8").matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
@@ -18,13 +17,9 @@ const blocksOf = (page: string, language: string): string[] =>
 
 /** The output of the one program of a page that uses the test server. */
 function outputOf(t: TestContext, page: string): string {
-  const [text, more] = blocksOf(page, "js").filter((block) => block.includes("unichannel/testing"));
+  const [text, more] = blocksOf(page, "ts").filter((block) => block.includes("unichannel/testing"));
   assert.ok(text !== undefined && more === undefined, page);
-  mkdirSync(PROGRAMS, { recursive: true });
-  const file = `${PROGRAMS}/${page}.mjs`;
-  writeFileSync(file, text);
-  t.after(() => rmSync(file));
-  return execFileSync(process.execPath, [file], { encoding: "utf8", timeout: 60_000 });
+  return execFileSync(process.execPath, [write(t, text)], { encoding: "utf8", timeout: 60_000 });
 }
 
 describe("the explanations", () => {
@@ -65,7 +60,7 @@ describe("the explanations", () => {
   });
 
   it("pay once for a key, however often it is asked", async (t) => {
-    const text = blocksOf("exactly-once", "js").find((block) => block.includes("await serve("))!;
+    const text = blocksOf("exactly-once", "ts").find((block) => block.includes("await serve("))!;
     const { server } = (await run(t, text.replace("port: 8080", "port: 0"))) as { server: Server };
     t.after(() => server.stop({ graceMs: 0 }));
     const connection = connect(server.url, { requests: requests() });

@@ -1,4 +1,5 @@
-// The first program of each framework's guide runs as it is printed, with the real package: only its port is put in.
+// The first programs of each framework's guide, a server and a client, run as they are printed, with the real package: only the port is put
+// in.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -20,10 +21,6 @@ const GUIDES = [
   ["hono", "channel"],
   ["frameworks", "channel"],
 ] as const;
-
-async function statusOf(url: string): Promise<number | undefined> {
-  return (await fetch(url).catch(() => undefined))?.status;
-}
 
 async function echoOfSession(url: string): Promise<string> {
   const connection = connect(url);
@@ -51,12 +48,11 @@ describe("the first program of the guide", { skip: needsFrameworks() }, () => {
   for (const [page, kind] of GUIDES) {
     it(`${page} runs as it is printed, and refuses a WebSocket without a user`, async (t) => {
       const port = await freePort();
-      const [printed] = blocks(page, "js");
-      const program = start(t, printed!.replaceAll(/\b(3000|9090)\b/g, String(port)), {}, FOLDER);
+      const [server, client] = blocks(page, "ts").map((text) => text.replaceAll(/\b(3000|9090)\b/g, String(port)));
+      const program = start(t, server!, {}, FOLDER);
+      await program.printed(/listening on http:\S+/);
       const url = `http://127.0.0.1:${port}/live`;
-      let status: number | undefined;
-      while (status === undefined && program.output() === "") status = await statusOf(url);
-      assert.deepEqual([status, program.output()], [401, ""]);
+      assert.equal((await fetch(url)).status, 401);
       let refused: unknown;
       const socket = new WebSocket(url.replace("http", "ws"));
       socket.on("error", (error) => (refused = error));
@@ -64,6 +60,7 @@ describe("the first program of the guide", { skip: needsFrameworks() }, () => {
       assert.match(String(refused), /401/);
       const user = `${url}?user=ann`;
       assert.equal(await (kind === "session" ? echoOfSession(user) : echoOfChannel(user)), "hello");
+      if (client!.startsWith("// client.ts")) await start(t, client!, {}, FOLDER).printed(/^hello$/m);
     });
   }
 });

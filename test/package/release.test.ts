@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -128,11 +128,13 @@ describe("npm run release", () => {
       cpSync(path, join(folder, path), { recursive: true });
     }
     const manifest = JSON.parse(readFileSync("package.json", "utf8"));
-    const scripts = { test: "node -e 0", check: "node -e 0", pack: "node scripts/pack.js" };
+    const scripts = { test: "node -e 0", check: "node -e 0", pack: `node ${resolve("scripts/pack.js")}` };
     const small = {
       ...manifest,
       scripts,
       files: ["llms.txt"],
+      exports: { ".": { default: "./dist/src/index.js" } },
+      sideEffects: [],
       workspaces: undefined,
       devDependencies: {},
       peerDependencies: {},
@@ -146,6 +148,10 @@ describe("npm run release", () => {
     };
     writeFileSync(join(folder, "package-lock.json"), JSON.stringify(lock));
     writeFileSync(join(folder, ".gitignore"), "dist/\nnode_modules/\n");
+    for (const path of ["dist/src/index.js", "dist/src/inspector/page/main.js"]) {
+      mkdirSync(join(folder, path, ".."), { recursive: true });
+      writeFileSync(join(folder, path), "export {};\n");
+    }
     writeFileSync(join(folder, "CHANGELOG.md"), `# Changelog\n\n## ${manifest.version} (unreleased)\n\n- New.\n`);
     git("init", "--quiet");
     execFileSync(process.execPath, ["scripts/llms.js"], { cwd: folder });

@@ -1,10 +1,13 @@
 // The files that npm would publish: every document among them is useful where it is installed, and nothing is in it twice.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, posix } from "node:path";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, posix, resolve } from "node:path";
 import { after, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
 import { script } from "./script.ts";
 
 interface Context {
@@ -24,16 +27,55 @@ const { repositoryFields, repositoryOf } = await script<{
   repositoryOf(manifest: object): string;
 }>("lib/repository.js");
 const { pack } = await script<{
-  pack(into: string): { folder: string; files: string[]; unpackedSize: number };
+  pack(into: string): Promise<{ folder: string; files: string[]; unpackedSize: number }>;
 }>("pack.js");
 
 const MAX_UNPACKED = 4_000_000;
 
-const into = mkdtempSync(join(tmpdir(), "unichannel-pack-"));
+// Inside the repository: the packages that some entries want are found there.
+const into = resolve(mkdtempSync("dist/package-test-"));
 after(() => rmSync(into, { recursive: true }));
-const { folder, files, unpackedSize } = pack(into);
+const { folder, files, unpackedSize } = await pack(into);
 const read = (path: string): string => readFileSync(join(folder, path), "utf8");
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
+const entries = Object.values(manifest.exports as Record<string, string | { default: string }>).flatMap((entry) =>
+  typeof entry === "string" ? [] : [entry.default.slice(2)],
+);
+
+/** The names that a module exports. */
+async function namesOf(path: string): Promise<string[]> {
+  return Object.keys(await import(pathToFileURL(resolve(path)).href)).sort();
+}
+
+/** The size of `connect` in a page, from the files of a package: minified, then gzip -9. */
+async function clientBytes(root: string): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents: `export { connect } from "./dist/src/client/index.js";`, resolveDir: resolve(root) },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+  });
+  return gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
+}
+
+/** Returns as JSON the output of a program that uses the package; if it prints nothing, the files of the package that it loaded. */
+function run(program: string): unknown {
+  const hooks = `export function load(url, context, next) {
+    if (url.includes("/dist/src/")) console.error("loaded " + url.slice(url.indexOf("dist/src/")));
+    return next(url, context);
+  }`;
+  const file = join(folder, "program.mjs");
+  const register = `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});`;
+  writeFileSync(file, program);
+  const args = ["--import", `data:text/javascript,${encodeURIComponent(register)}`, file];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  rmSync(file);
+  assert.equal(status, 0, stderr);
+  const loaded = [...stderr.matchAll(/^loaded (.*)$/gm)].map(([, path]) => path!);
+  return stdout === "" ? loaded : JSON.parse(stdout);
+}
 const base = `${repositoryOf(manifest)}/`;
 
 describe("the packed tarball", () => {
@@ -99,13 +141,63 @@ describe("the packed tarball", () => {
     assert.deepEqual(unwanted, []);
     const tests = files.filter((path) => path.startsWith("dist/test/"));
     assert.ok(
-      tests.every((path) => /contract\/(backplane|session-store)\.(js|d\.ts)$/.test(path)),
+      tests.every((path) => /contract\/(backplane|codec|session-store)\.(js|d\.ts)$/.test(path)),
       tests.join(),
     );
     for (const path of files.filter((name) => /\.[jt]s$/.test(name))) {
       assert.doesNotMatch(read(path), /^\/\/# sourceMappingURL/m, path);
     }
     assert.ok(unpackedSize < MAX_UNPACKED, `${unpackedSize} bytes`);
+  });
+
+  it("has the same exports at each entry as the repository", async () => {
+    for (const path of entries) {
+      const [packed, own] = await Promise.all([join(folder, path), path].map(namesOf));
+      assert.deepEqual(packed, own, path);
+    }
+  });
+
+  it("loads a server from two files of its own, besides that of the entry", () => {
+    const loaded = run(`import "unichannel";`) as string[];
+    assert.deepEqual(loaded.sort(), ["dist/src/index.js", "dist/src/shared/common.js", "dist/src/shared/server.js"]);
+  });
+
+  it("loads no module of the server with the client", () => {
+    const loaded = run(`import "unichannel/client"; import "unichannel/tabs";`) as string[];
+    assert.deepEqual(
+      loaded.filter((path) => !path.startsWith("dist/src/client/")),
+      ["dist/src/shared/common.js"],
+    );
+  });
+
+  it("has one class of errors for all entries, and the texts of the server's errors", () => {
+    const answer = run(`
+      import { ChannelError } from "unichannel";
+      import { connect } from "unichannel/client";
+      let error;
+      try { connect("x:"); } catch (thrown) { error = thrown; }
+      console.log(JSON.stringify([error instanceof ChannelError, error.code, new ChannelError("BAD_REQUEST").status]));`);
+    assert.deepEqual(answer, [true, "BAD_OPTION", 400]);
+  });
+
+  it("has a client that is no larger in a page than the repository's", async () => {
+    const [packed = 0, own = 0] = await Promise.all([folder, "."].map(clientBytes));
+    assert.ok(packed > 5000 && packed <= own, `${packed} bytes packed, ${own} in the repository`);
+  });
+
+  it("has an inspector with its page", () => {
+    const answer = run(`
+      import { serve } from "unichannel";
+      import { inspector } from "unichannel/inspector";
+      let inspect;
+      const server = await serve((request) => inspect(request), { host: "127.0.0.1", port: 0 });
+      inspect = inspector(server);
+      const page = await (await fetch(server.url + "/")).text();
+      const modules = [...page.matchAll(/modulepreload" href="([^"]+)"/g)].map(([, path]) => path);
+      const codes = await Promise.all(modules.map(async (path) => (await fetch(server.url + "/" + path)).status));
+      await server.stop();
+      console.log(JSON.stringify([modules, codes]));`);
+    assert.deepEqual(answer, [["inspector/page/main.js"], [200]]);
   });
 
   it("has a manifest without scripts and development dependencies", () => {

@@ -1,4 +1,4 @@
-// Event streams on the wire: WHATWG HTML §9.2, design §1.2 "SSE".
+// Event streams on the wire: WHATWG HTML §9.2.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

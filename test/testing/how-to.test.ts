@@ -1,28 +1,20 @@
-// The guide's example runs as it is printed.
+// The guide's tests run as they are printed.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { blocks, write } from "../how-to/programs.ts";
 
-const FOLDER = "dist/test/testing/programs";
-
-describe("the example of docs/how-to/testing.md", () => {
-  it("passes", () => {
-    const [, example] = /```js\n([\s\S]*?)```/.exec(readFileSync("docs/how-to/testing.md", "utf8"))!;
-    mkdirSync(FOLDER, { recursive: true });
-    try {
-      writeFileSync(`${FOLDER}/chat.test.mjs`, example!);
-      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-      const { stdout, stderr, status } = spawnSync(process.execPath, [`${FOLDER}/chat.test.mjs`], {
-        encoding: "utf8",
-        env,
-      });
+describe("the tests of docs/how-to/testing.md", () => {
+  for (const text of blocks("testing", "ts")) {
+    it(`pass: ${/^\/\/ (\S+)/.exec(text)![1]}`, (t) => {
+      const { NODE_TEST_CONTEXT: _, ...own } = process.env;
+      // Node 20 warns of the mock timers of node:test.
+      const env = { ...own, NODE_NO_WARNINGS: "1" };
+      const { stdout, stderr, status } = spawnSync(process.execPath, [write(t, text)], { encoding: "utf8", env });
       assert.equal(status, 0, stdout + stderr);
-      assert.match(stdout, /pass 3\b/);
+      assert.match(stdout, new RegExp(`pass ${text.match(/^test\(/gm)!.length}\\b`));
       assert.equal(stderr, "");
-    } finally {
-      rmSync(FOLDER, { recursive: true });
-    }
-  });
+    });
+  }
 });

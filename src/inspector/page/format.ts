@@ -2,14 +2,14 @@
 
 import type { Kind } from "./wire.ts";
 
-export const KINDS: readonly Kind[] = ["websocket", "sse", "stream", "poll"];
-
 export const KIND_NAMES: Readonly<Record<Kind, string>> = {
   websocket: "WebSocket",
   sse: "Event stream",
   stream: "HTTP",
   poll: "Poll",
 };
+
+export const KINDS = Object.keys(KIND_NAMES) as readonly Kind[];
 
 const whole = new Intl.NumberFormat("en");
 

@@ -77,7 +77,7 @@ export class Overview {
     const last = samples.at(-1);
     if (last === undefined) return;
     const { channels } = last;
-    const all = channels.websocket + channels.sse + channels.stream + channels.poll;
+    const all = KINDS.reduce((sum, kind) => sum + channels[kind], 0);
     setText(byId("total-channels"), count(all));
     setText(byId("total-connections"), count(last.connections));
     setText(byId("total-sessions"), count(last.sessions));

@@ -3,6 +3,7 @@
 import { fieldsBeside } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/field-values.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
+import type { EncodedBody, EncodedMessage } from "../../protocol/encoded-message.ts";
 import type { OutboundMessage } from "../../protocol/outbound-message.ts";
 import type { TransportKind } from "../transport.ts";
 
@@ -16,8 +17,13 @@ export interface HttpFormat {
   readonly heartbeat: string | undefined;
   /** The head that the first message makes. `"stream"`: more may follow. */
   head(message: OutboundMessage, extent: "whole" | "stream"): ResponseHead;
-  /** A message appears in the body as its own body, or as an event. */
+  /** `"body"`: messages are joined. `"event"`: each is a unit with an id, a type and a time to come back after. */
   readonly messageForm: "body" | "event";
+  /** The bytes of a message in the body; null if it has none. Throws BAD_DATA. */
+  encode(message: OutboundMessage): string | Uint8Array | null;
+  /** The same of a message that is sent to many, from the form that it keeps; undefined if it has none. */
+  shared(message: EncodedMessage): EncodedBody | undefined;
+  /** One part of a message in parts. In a form of events each part is a message of its own. */
   encodePart(data: string | Uint8Array): string | Uint8Array;
 }
 
@@ -47,5 +53,7 @@ export const PLAIN: HttpFormat = {
     return { status, fields: fields.length === 0 ? guess : [...fields, ...fieldsBeside(guess, fields)] };
   },
   messageForm: "body",
+  encode: (message) => message.body,
+  shared: (message) => message.asPlain(),
   encodePart: (data) => data,
 };

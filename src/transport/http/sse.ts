@@ -3,6 +3,7 @@
 import { utf8 } from "../../base/bytes.ts";
 import { fieldValue } from "../../codec/field-values.ts";
 import { encodeComment, encodeEvent } from "../../codec/sse.ts";
+import { messageToEvent } from "../../protocol/encoded-message.ts";
 import type { HttpFormat } from "./format.ts";
 
 export const EVENT_STREAM: HttpFormat = {
@@ -22,5 +23,7 @@ export const EVENT_STREAM: HttpFormat = {
     return { status: 200, fields };
   },
   messageForm: "event",
+  encode: messageToEvent,
+  shared: (message) => message.asEvent(),
   encodePart: (data) => encodeEvent({ data: typeof data === "string" ? data : utf8(data) }),
 };

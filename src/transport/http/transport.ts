@@ -4,7 +4,7 @@
 import { joinFields, withoutContentFields } from "../../codec/field-list.ts";
 import { fieldValue } from "../../codec/field-values.ts";
 import { statusHasBody } from "../../codec/http1-response.ts";
-import { type EncodedBody, EncodedMessage, messageToEvent } from "../../protocol/encoded-message.ts";
+import { type EncodedBody, EncodedMessage } from "../../protocol/encoded-message.ts";
 import { bodyMessage, type OutboundMessage } from "../../protocol/outbound-message.ts";
 import { type CloseStatus, clientLeft, closeStatus, connectionFailed } from "../close-status.ts";
 import { type CompressOptions, toCompressSettings } from "../compression/deflate.ts";
@@ -101,7 +101,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   send(message: OutboundMessage): void {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
-    const body = encoded === undefined ? encode(message, format) : encoded.data;
+    const body = encoded === undefined ? format.encode(message) : encoded.data;
     if (this.#isStarted || this.#start(message, undefined)) this.#write(body, encoded);
   }
 
@@ -115,7 +115,7 @@ export class HttpTransport implements Transport, ExchangeListener {
   #respond(message: OutboundMessage, end: CloseStatus): void {
     const format = this.#formatOf(message);
     const encoded = encodedBody(message, format);
-    const body = encoded === undefined ? encode(message, format) : encoded.data;
+    const body = encoded === undefined ? format.encode(message) : encoded.data;
     // A channel with fields of its own cannot share the encoded response.
     const whole = this.#fields.length === 0 ? encoded : undefined;
     const head = whole?.head ?? format.head(this.#withFields(message), "whole");
@@ -270,15 +270,9 @@ function describesItself({ status = 200, fields }: OutboundMessage): boolean {
   return !statusHasBody(status) || (status >= 400 && fieldValue(fields, "content-type") !== undefined);
 }
 
-/** The bytes of a message in the body; null if it has none. Throws BAD_DATA. */
-function encode(message: OutboundMessage, { messageForm }: HttpFormat): string | Uint8Array | null {
-  return messageForm === "event" ? messageToEvent(message) : message.body;
-}
-
 /** The encoded body of a message that is sent to many; undefined if it has none, or is sent to one. */
-function encodedBody(message: OutboundMessage, { messageForm }: HttpFormat): EncodedBody | undefined {
-  if (!(message instanceof EncodedMessage)) return undefined;
-  return messageForm === "event" ? message.asEvent() : message.asPlain();
+function encodedBody(message: OutboundMessage, format: HttpFormat): EncodedBody | undefined {
+  return message instanceof EncodedMessage ? format.shared(message) : undefined;
 }
 
 /** A client that leaves with unread data in its socket resets instead of ending; both are leaving. */

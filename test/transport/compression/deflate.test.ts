@@ -178,8 +178,8 @@ describe("inflate", () => {
     );
   });
 
-  // Inflated bytes are garbage until V8 collects it, and V8 waits for more on one machine than on another: from 40 to 80 MiB were
-  // seen, the same as for Buffers of that size without zlib. So the peak is compared with all inflated bytes, not with a peak.
+  // Inflated bytes are garbage until V8 collects them, and V8 waits for more on one machine than on another: from 40 to 80 MiB were
+  // seen, the same as for Buffers of that size without zlib. So the peak is compared with all that was inflated, not with a peak.
   it("leaves nothing of 2,000 bombs of 1 MiB after a collection, and peaks below a tenth of them", () => {
     const script = `
       import { deflateRawSync, constants } from "node:zlib";

@@ -1,0 +1,91 @@
+// @ts-check
+// The code of the published package: for each entry one file at the path that `exports` names, and what entries share in a few files
+// beside them. The repository has some 300 modules, and to find, read and link them took half of a server's start: decision 62.
+import { relative, resolve } from "node:path";
+import { rollup } from "rollup";
+
+/** The entries that browsers load, too. */
+const CLIENTS = ["dist/src/client/index.js", "dist/src/client/react.js", "dist/src/client/tabs/index.js"];
+
+/** The entry that every server imports. */
+const SERVER = "dist/src/index.js";
+
+/** The program of the inspector's page, which browsers load as it is. */
+const PAGE = "dist/src/inspector/page/main.js";
+
+const SHARED = "dist/src/shared";
+
+/** @typedef {{ readonly path: string, readonly code: string, readonly modules: readonly string[] }} File */
+
+/**
+ * Returns the files, each with the paths of the modules that are in it.
+ * @param {readonly string[]} entries
+ * @returns {Promise<readonly File[]>}
+ */
+export async function bundle(entries) {
+  const [ofEntries, page] = await Promise.all([files(entries, partOf), files([PAGE])]);
+  return [...ofEntries, ...page];
+}
+
+/**
+ * A server loads one file at its start, and another with all that it has in common with the client, so that no page loads a server. The
+ * client's own modules stay as they are: the bundler of a page leaves out a module that the page does not use, but not every class in
+ * a larger file. All else is divided by which entries need it.
+ * @param {string} path
+ * @param {(entries: readonly string[]) => ReadonlySet<string>} reach
+ */
+function partOf(path, reach) {
+  const isClients = reach(CLIENTS).has(path);
+  if (reach([SERVER]).has(path)) return isClients ? "common" : "server";
+  return isClients && !CLIENTS.includes(path) ? path.replace(/\.js$/, "") : undefined;
+}
+
+/**
+ * @param {readonly string[]} entries
+ * @param {typeof partOf} [part] in which of the shared files a module is
+ * @returns {Promise<File[]>}
+ */
+async function files(entries, part) {
+  const build = await rollup({
+    input: Object.fromEntries(entries.map((path) => [path.replace(/\.js$/, ""), path])),
+    external: (id) => !/^[./]/.test(id),
+    preserveEntrySignatures: "strict",
+  });
+  try {
+    const { output } = await build.generate({
+      format: "es",
+      // A module that is imported when it is first needed stays a file of its own.
+      manualChunks: part && ((id, { getModuleInfo }) => partIn(part, relative(".", id), getModuleInfo)),
+      chunkFileNames: ({ name }) => (name.startsWith("dist/") ? `${name}.js` : `${SHARED}/${name}.js`),
+      hoistTransitiveImports: false,
+    });
+    return output.map((file) => {
+      if (file.type !== "chunk") throw new Error(`${file.fileName} is no code`);
+      return { path: file.fileName, code: file.code, modules: file.moduleIds.map((id) => relative(".", id)) };
+    });
+  } finally {
+    await build.close();
+  }
+}
+
+/** @type {Map<string, ReadonlySet<string>>} */
+const reached = new Map();
+
+/** @param {typeof partOf} part @param {string} path @param {import("rollup").GetModuleInfo} getModuleInfo */
+function partIn(part, path, getModuleInfo) {
+  return part(path, (entries) => {
+    const key = entries.join();
+    let found = reached.get(key);
+    if (found === undefined) reached.set(key, (found = closure(entries, getModuleInfo)));
+    return found;
+  });
+}
+
+/** The modules that are loaded with these entries. @param {readonly string[]} entries @param {import("rollup").GetModuleInfo} getModuleInfo */
+function closure(entries, getModuleInfo) {
+  const found = new Set(entries);
+  for (const path of found) {
+    for (const id of getModuleInfo(resolve(path))?.importedIds ?? []) found.add(relative(".", id));
+  }
+  return found;
+}
