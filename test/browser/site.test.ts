@@ -145,7 +145,6 @@ describe("the site", { skip }, () => {
     ["request reply", /\/how-to\/requests(?:#|$)/],
     ["react", /\/how-to\/react(?:#|$)/],
     ["cancel a request", /\/how-to\/requests#cancel-a-request$/],
-    ["AbortError", /\/how-to\/requests#aborterror$/],
   ] as const) {
     it(`finds the page that answers "${query}" first`, async (t) => {
       const page = await newPage(t);
