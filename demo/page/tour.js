@@ -7,7 +7,7 @@ import { broken, mend, setBroken } from "./network.js";
 
 /** How long the network is cut, and how long WebSocket is blocked once another transport has the session. */
 const AWAY_MS = 4000;
-/** What takes longer has failed: the step ends, and says so. */
+/** A step that takes longer has failed, and says so. */
 const PATIENCE_MS = 30_000;
 const TOO_LATE = `No answer for ${PATIENCE_MS / 1000} seconds, so this step has failed. Does the server still run? Press again to repeat it.`;
 const SERVERS = 3;
