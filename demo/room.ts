@@ -40,12 +40,16 @@ export function enter(channel: Channel, visitor?: string): void {
 let counted = 0;
 let countedAt = Date.now();
 
-/** Adds a page to the room. It first gets the numbers after `last`, the last one that it has; null: it has none. */
+/**
+ * Adds a page to the room. It first gets the numbers after `last`, the last one that it has; null: it has none. If they are no longer kept,
+ * it is told which ones are gone.
+ */
 export function enterPage(channel: Channel, visitor: string, last: string | null): void {
   enter(channel, visitor);
   // A page that has a greater number has seen another process count: it begins anew.
   const isKnown = last !== null && Number(last) <= counted;
   const from = Math.max(isKnown ? Number(last) : counted - EARLIER, counted - KEPT, 0);
+  if (isKnown && from > Number(last)) channel.send(JSON.stringify({ goneTo: from }));
   for (let n = from + 1; n <= counted; n++) {
     channel.send(JSON.stringify({ count: n, at: countedAt - (counted - n) * COUNT_MS }));
   }

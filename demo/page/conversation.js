@@ -33,7 +33,7 @@ const visitor = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) =>
 /** The id of the last line received. */
 let since = 0;
 let lastNumber = 0;
-/** A page that is loaded again goes on from here. @type {{ lastCount?: number, received?: number }} */
+/** A page that is loaded again goes on from here. @type {{ lastCount?: number, received?: number, lost?: number, twice?: number }} */
 const before = kept("numbers") ?? {};
 /** The last number of the server that has arrived. @type {number | undefined} */
 let lastCount = before.lastCount;
@@ -53,8 +53,8 @@ export const tally = {
   heard: 0,
   received: before.received ?? 0,
   waited: 0,
-  lost: 0,
-  twice: 0,
+  lost: before.lost ?? 0,
+  twice: before.twice ?? 0,
   resumed: 0,
   forgotten: 0,
   deploys: 0,
@@ -80,6 +80,11 @@ connection.onMessage((message) => {
   const news = JSON.parse(String(message));
   if (news.deploy !== undefined) return deployed(news);
   if (news.count !== undefined) return counted(news);
+  // The page was closed for longer than the server keeps numbers for a new session. What a lost session has missed is lost.
+  if (news.goneTo !== undefined) {
+    if (tally.forgotten === 0) lastCount = undefined;
+    return;
+  }
   if (news.server !== undefined) {
     for (const listener of listeners) listener.server?.(news.server);
     return;
@@ -123,6 +128,7 @@ function counted({ count, at }) {
   mayBeginAnew = false;
   if (lastCount !== undefined && count <= lastCount) {
     tally.twice += 1;
+    keepNumbers();
     return;
   }
   if (lastCount !== undefined) tally.lost += count - lastCount - 1;
@@ -130,9 +136,14 @@ function counted({ count, at }) {
   quickestMs = Math.min(quickestMs, takenMs);
   const hasWaited = takenMs - quickestMs > WAITED_MS;
   tally.received += 1;
-  keep("numbers", { lastCount, received: tally.received });
+  keepNumbers();
   if (hasWaited) tally.waited += 1;
   for (const listener of listeners) listener.counted?.(count, hasWaited);
+}
+
+function keepNumbers() {
+  const { received, lost, twice } = tally;
+  keep("numbers", { lastCount, received, lost, twice });
 }
 
 /** @param {number} n */

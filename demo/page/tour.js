@@ -3,13 +3,16 @@
 
 import { connection, deployAll, listen, tally, waiting } from "./conversation.js";
 import { keep, kept } from "./keep.js";
-import { mend, setBroken } from "./network.js";
+import { broken, mend, setBroken } from "./network.js";
 
 /** How long the network is cut, and how long WebSocket is blocked once another transport has the session. */
 const AWAY_MS = 4000;
-/** A step that takes longer says so, and goes on. */
+/** A step that takes longer has failed, and says so. */
 const PATIENCE_MS = 30_000;
+const TOO_LATE = `No answer for ${PATIENCE_MS / 1000} seconds, so this step has failed. Does the server still run? Press again to repeat it.`;
 const SERVERS = 3;
+
+class Late extends Error {}
 
 const NAMES = { websocket: "a WebSocket", sse: "an event stream", poll: "polls" };
 
@@ -38,12 +41,15 @@ let isRunning = false;
 /** Each resolves with what happened. @type {Record<string, () => Promise<string>>} */
 const STEPS = {
   async cut() {
+    const cutAt = performance.now();
     setBroken("network", true);
     say("cut", "The network is cut. Nothing arrives; what this page sends waits.");
-    await sleep(AWAY_MS);
-    setBroken("network", false);
+    // A switch below may restore it earlier.
+    await until(() => !broken.network || performance.now() - cutAt >= AWAY_MS);
+    const seconds = Math.round((performance.now() - cutAt) / 1000);
+    mend();
     await until(() => connection.state === "open");
-    return `The network was away for ${AWAY_MS / 1000} seconds.`;
+    return `The network was away for ${seconds} ${seconds === 1 ? "second" : "seconds"}.`;
   },
 
   async block() {
@@ -82,6 +88,21 @@ async function start(name, run) {
   if (isRunning) return;
   isRunning = true;
   show(name);
+  try {
+    results[name] = await resultOf(name, run);
+    keep("tour", results);
+    say(name, results[name]);
+  } catch (error) {
+    mend();
+    delete results[name];
+    say(name, error instanceof Late ? TOO_LATE : String(error));
+  }
+  isRunning = false;
+  show();
+}
+
+/** Runs a step. Resolves with what happened, in numbers. @param {string} name @param {() => Promise<string>} run */
+async function resultOf(name, run) {
   // A switch below that is still set would make it another experiment.
   mend();
   if (connection.state !== "open" || connection.transport !== "websocket") {
@@ -96,11 +117,7 @@ async function start(name, run) {
   const lost = tally.lost - before.lost;
   const twice = tally.twice - before.twice;
   const arrived = `${passed} messages arrived, ${waited} of them late. Lost:\u00a0${lost}. Twice:\u00a0${twice}.`;
-  results[name] = `${what} ${arrived}`;
-  keep("tour", results);
-  isRunning = false;
-  say(name, results[name]);
-  show();
+  return `${what} ${arrived}`;
 }
 
 /** Resolves when everything that has been sent so far has been answered, and the server has been heard once more. */
@@ -110,9 +127,12 @@ async function allIn() {
   await until(() => tally.received > received && [...waiting.keys()].every((n) => n > last));
 }
 
-/** @param {() => boolean} isSo */
+/** Rejects with `Late` if it is not so in time. @param {() => boolean} isSo */
 async function until(isSo) {
-  for (let waitedMs = 0; !isSo() && waitedMs < PATIENCE_MS; waitedMs += 50) await sleep(50);
+  for (let waitedMs = 0; !isSo(); waitedMs += 50) {
+    if (waitedMs >= PATIENCE_MS) throw new Late();
+    await sleep(50);
+  }
 }
 
 /** In a live region: it is read out. @param {string} name @param {string} text */

@@ -2,19 +2,20 @@
 // well as plain Markdown, too.
 import { readFileSync } from "node:fs";
 import { defineConfig } from "vitepress";
+import { repositoryOf } from "../../scripts/lib/repository.js";
 import { CHOICE_SCRIPT, codeBlocks } from "./blocks.js";
 import { links } from "./links.js";
 import { firstOf, sidebars } from "./sidebar.js";
 
 const ROOT = new URL("../../", import.meta.url);
-const { description } = JSON.parse(readFileSync(new URL("package.json", ROOT), "utf8"));
+const manifest = JSON.parse(readFileSync(new URL("package.json", ROOT), "utf8"));
 
 /** Documents of the root that are pages of the site. */
 export const DOCUMENTS = ["ARCHITECTURE", "PROTOCOL", "SECURITY", "CONTRIBUTING", "CHANGELOG"];
 
 export default defineConfig({
   title: "unichannel",
-  description,
+  description: manifest.description,
   lang: "en",
   cleanUrls: true,
   srcDir: "..",
@@ -62,13 +63,22 @@ export default defineConfig({
       },
     ],
     sidebar: sidebars(),
+    socialLinks: [{ icon: "github", link: repositoryOf(manifest), ariaLabel: "Source on GitHub" }],
     outline: [2, 3],
     search: {
       provider: "local",
       options: {
+        // Guides before generated pages, which name every word more often; "a" and "the" find nothing. The functions run in the page.
+        miniSearch: {
+          searchOptions: {
+            boostDocument: (path) => (String(path).includes("/reference/api/") ? 0.3 : 1),
+            processTerm: (term) => (/^(?:an?|the|of|to|and|is|it|in|does)$/i.test(term) ? null : term.toLowerCase()),
+          },
+        },
         // Records of decisions are for those who change the library: they would hide the answers of the other pages.
         _render(source, env, md) {
-          if (env.relativePath.startsWith("decisions/")) return "";
+          // The path is that of the file, before `rewrites`.
+          if (env.relativePath.startsWith("docs/decisions/")) return "";
           // Colours of code do not matter to a search, and cost half of the time that the site takes to build.
           md.options.highlight = null;
           return md.render(source, { ...env, isForSearch: true });

@@ -25,7 +25,14 @@ const HOW_TO = {
   "Coming from": ["from-ws", "from-socket-io", "from-better-sse"],
 };
 
-const EXPLANATION = ["why-one-channel", "how-a-session-resumes", "exactly-once", "back-pressure", "architecture"];
+const EXPLANATION = [
+  "questions",
+  "why-one-channel",
+  "how-a-session-resumes",
+  "exactly-once",
+  "back-pressure",
+  "architecture",
+];
 
 const REFERENCE = [
   ...["server", "channel", "groups", "session", "client", "session-stores", "hosts", "errors"],

@@ -10,6 +10,8 @@ const STEP_MS = 50;
 const TICK_MS = 600;
 /** How long the network is cut, and how long WebSocket stays blocked once something else carries the messages. */
 const AWAY_MS = 3000;
+/** Numbers that are kept for the page, which may stay open for hours. */
+const MAX_RECENT = 200;
 const HISTORY = { size: 500, ttlMs: 60_000 };
 
 const NAMES = { websocket: "WebSocket", sse: "an event stream", poll: "long polls" };
@@ -19,7 +21,8 @@ const NAMES = { websocket: "WebSocket", sse: "an event stream", poll: "long poll
  * @property {"websocket" | "sse" | "poll" | undefined} transport how the client is connected; undefined: it is not
  * @property {number} server the number of the server that has the session
  * @property {number} sent the server's messages so far
- * @property {{ number: number, transport: string }[]} received those that have arrived, in their order
+ * @property {number} received those that have arrived, each once
+ * @property {{ number: number, transport: string }[]} recent the last of them, in their order
  * @property {number} lost numbers that were left out
  * @property {number} twice numbers that had arrived before
  */
@@ -27,7 +30,7 @@ const NAMES = { websocket: "WebSocket", sse: "an event stream", poll: "long poll
 /** @param {(view: View) => void} show called whenever something has changed */
 export async function startDemo(show) {
   /** @type {View} */
-  const view = { transport: undefined, server: 1, sent: 0, received: [], lost: 0, twice: 0 };
+  const view = { transport: undefined, server: 1, sent: 0, received: 0, recent: [], lost: 0, twice: 0 };
   const app = testServer(() => undefined);
   const store = createChannelStore({ clock: app.clock, history: HISTORY });
   const records = memorySessions({ clock: app.clock });
@@ -50,9 +53,14 @@ export async function startDemo(show) {
   connection.onMessage((text) => {
     const number = Number(text);
     if (number > last + 1) view.lost += number - last - 1;
-    if (number <= last) view.twice += 1;
-    last = Math.max(last, number);
-    view.received.push({ number, transport: connection.transport ?? "none" });
+    if (number <= last) {
+      view.twice += 1;
+      return;
+    }
+    last = number;
+    view.received += 1;
+    view.recent.push({ number, transport: connection.transport ?? "none" });
+    if (view.recent.length > MAX_RECENT) view.recent.shift();
   });
 
   let isStopped = false;
@@ -80,12 +88,14 @@ export async function startDemo(show) {
   const until = async (/** @type {() => boolean} */ isSo) => {
     while (!isSo() && !isStopped) await sleep(STEP_MS);
   };
+  /** Sent, and neither received nor known to be lost. */
+  const waiting = () => view.sent - last;
   /** The messages that wait at the server until the client is back. */
   const backWith = async (/** @type {() => boolean} */ isBack) => {
     let waited = 0;
     await until(() => {
-      if (!isBack()) waited = Math.max(waited, view.sent - view.received.length);
-      return isBack() && view.received.length >= view.sent;
+      if (!isBack()) waited = Math.max(waited, waiting());
+      return isBack() && waiting() === 0;
     });
     return waited;
   };
@@ -96,15 +106,17 @@ export async function startDemo(show) {
     steps: {
       /** Breaks every connection, and lets no new one be made for a while. */
       async cut() {
+        const { lost } = view;
         app.network.offline();
         await sleep(AWAY_MS);
-        const waited = view.sent - view.received.length;
+        const waited = waiting();
         app.network.online();
         await backWith(() => view.transport !== undefined);
-        return `The network was away for ${AWAY_MS / 1000} seconds. ${waitedAndArrived(waited)}`;
+        return `The network was away for ${AWAY_MS / 1000} seconds. ${waitedAndArrived(waited, view.lost - lost)}`;
       },
       /** Lets WebSocket through no more for a while, like a proxy that does not know it. */
       async block() {
+        const { lost } = view;
         app.network.block("websocket");
         app.network.cut();
         await until(() => view.transport === undefined);
@@ -112,17 +124,18 @@ export async function startDemo(show) {
         const carrier = NAMES[view.transport ?? "sse"];
         await sleep(AWAY_MS);
         app.network.unblock();
-        return `The session went on over ${carrier}. ${waitedAndArrived(waited)}`;
+        return `The session went on over ${carrier}. ${waitedAndArrived(waited, view.lost - lost)}`;
       },
       /** Starts another server, and stops the one that has the session. */
       async deploy() {
+        const { lost } = view;
         const number = view.server + 1;
         const next = await start(number);
         await current.stop();
         next.listen();
         current = next;
         const waited = await backWith(() => view.server === number && view.transport !== undefined);
-        return `Server ${number - 1} was stopped, and the session went on at server ${number}. ${waitedAndArrived(waited)}`;
+        return `Server ${number - 1} was stopped, and the session went on at server ${number}. ${waitedAndArrived(waited, view.lost - lost)}`;
       },
     },
     stop() {
@@ -131,10 +144,11 @@ export async function startDemo(show) {
   };
 }
 
-/** @param {number} waited */
-function waitedAndArrived(waited) {
+/** @param {number} waited @param {number} lost */
+function waitedAndArrived(waited, lost) {
   if (waited === 0) return "No message had to wait.";
-  return waited === 1 ? "1 message waited, and arrived." : `${waited} messages waited, and all arrived.`;
+  const arrived = lost > 0 ? `, and ${lost} did not arrive` : waited === 1 ? ", and arrived" : ", and all arrived";
+  return `${waited} ${waited === 1 ? "message" : "messages"} waited${arrived}.`;
 }
 
 /** @param {number} ms */

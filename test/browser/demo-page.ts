@@ -10,6 +10,8 @@ interface Demo {
   readonly url: string;
   /** Errors of the page, among them scripts and styles that its policy refused. */
   readonly complaints: string[];
+  /** Stops the servers. */
+  stop(): Promise<void>;
 }
 
 const DESKTOP = { width: 1280, height: 800 };
@@ -24,5 +26,5 @@ export async function openDemo(t: TestContext, viewport: { width: number; height
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   await page.setViewportSize(viewport);
   await page.goto(url);
-  return { page, url, complaints };
+  return { page, url, complaints, stop: () => service.stop() };
 }

@@ -180,4 +180,39 @@ describe("The first view of the demo's page", { skip }, () => {
     assert.equal(await page.locator("#sum-lost.is-bad").count(), 1);
     assert.deepEqual(complaints, []);
   });
+
+  it("says that a step has failed if the server is gone, and repeats it when asked", async (t) => {
+    const { page, stop } = await openDemo(t);
+    await reaches(page, "heard", 1);
+    // The patience of a step, made short: its sleeps end at once.
+    await stop();
+    await page.waitForSelector('#stage[data-state="reconnecting"]');
+    await page.evaluate(() => {
+      const { setTimeout } = window;
+      window.setTimeout = ((fn: () => void, ms: number) => setTimeout(fn, ms === 50 ? 1 : ms)) as typeof setTimeout;
+    });
+    await page.locator("#tour-deploy").click();
+    await page
+      .locator("#result-deploy")
+      .filter({ hasText: /^No answer for 30 seconds/ })
+      .waitFor(PATIENCE);
+    assert.notEqual(await page.locator("#step-deploy").getAttribute("data-state"), "done");
+    assert.equal(await page.locator("#tour-deploy").getAttribute("aria-disabled"), "false");
+  });
+
+  it("begins anew in a page that was closed for longer than numbers are kept, and counts what a reload has shown to be lost", async (t) => {
+    const { page, complaints } = await openDemo(t);
+    await reaches(page, "received", 3);
+    // Numbers long gone: the server keeps 100.
+    await page.evaluate(() => {
+      const name = "unichannel-demo-numbers";
+      const numbers = JSON.parse(sessionStorage.getItem(name)!);
+      sessionStorage.setItem(name, JSON.stringify({ ...numbers, lastCount: -200, lost: 2 }));
+      Storage.prototype.setItem = () => undefined;
+    });
+    await page.reload();
+    await reaches(page, "received", 6);
+    assert.equal(await sum(page, "lost"), 2);
+    assert.deepEqual(complaints, []);
+  });
 });

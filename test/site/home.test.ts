@@ -10,7 +10,7 @@ const HOME = readFileSync("site/index.md", "utf8");
 const CHECK = pathToFileURL("site/scripts/check.js").href;
 
 describe("the home page", () => {
-  const [server = "", page = ""] = [...HOME.matchAll(/```js\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  const [server = "", page = ""] = [...HOME.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text!);
 
   it("prints a server and a client that work together", async (t) => {
     const file = write(
