@@ -7,7 +7,7 @@ import { build } from "esbuild";
 const LIMITS = {
   connect: 11_950,
   ResumableWebSocket: 12_435,
-  "connect, requests": 14_040,
+  "connect, requests": 14_090,
   "connect, tabs": 18_100,
   StreamView: 1000,
 };

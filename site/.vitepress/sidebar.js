@@ -5,7 +5,7 @@ const ROOT = new URL("../../", import.meta.url);
 
 /** @type {Record<string, string[]>} */
 const HOW_TO = {
-  "Your framework": ["frameworks", "express", "fastify", "hono", "koa", "nestjs", "next", "vite"],
+  "Your framework": ["frameworks", "express", "fastify", "hono", "koa", "nestjs", "next", "react", "vite"],
   "Messages and groups": [
     "channels",
     "codecs",

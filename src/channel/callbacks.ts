@@ -1,12 +1,20 @@
 // The callbacks of one channel. Nothing else calls them. An exception of one of them is reported, and has no effect on the
 // others.
 
+import { isAbortOf } from "../base/abort.ts";
 import { guard, guardCall, guardHandler, inspectable, type Reporter } from "../base/guard.ts";
 import type { HandledRequest } from "../base/handled-request.ts";
 import { checkFunction } from "../base/option-values.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { TransportKind } from "../transport/transport.ts";
-import { type Channel, HANDLER_NAMES, type LostSession, type Message, type SessionHandlers } from "./channel.ts";
+import {
+  type AnyChannel,
+  type Channel,
+  HANDLER_NAMES,
+  type LostSession,
+  type Message,
+  type SessionHandlers,
+} from "./channel.ts";
 import type { ChannelContext, ErrorSource } from "./context.ts";
 import type { Receiver } from "./inbox.ts";
 import type { Answering } from "./requests.ts";
@@ -151,9 +159,13 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
     this.#handlers[name] = handler;
   }
 
-  /** Tells the error handler; without one, or if it fails, the server. */
+  /**
+   * Tells the error handler; without one, or if it fails, the server. A callback that ends because the signal of the channel has
+   * aborted has not failed.
+   */
   report(thrown: unknown, source: ErrorSource): void {
     const error = inspectable(thrown);
+    if (isAbortOfChannel(this.channel, error)) return;
     const { error: handler } = this.#handlers;
     if (handler === undefined) this.#reportToServer(error, source);
     else {
@@ -167,6 +179,12 @@ export class Callbacks implements Receiver, Reporter<ErrorSource> {
   #reportToServer(error: unknown, source: ErrorSource): void {
     this.#context.report(error, { source, channel: this.channel });
   }
+}
+
+/** Returns true for an exception that says no more than that the signal of the channel has aborted. */
+export function isAbortOfChannel(channel: AnyChannel, error: unknown): boolean {
+  // The signal is made when it is first asked for: an open channel needs none for this.
+  return !channel.isOpen && isAbortOf(channel.signal, error);
 }
 
 /** Copies handlers by their names: those of an object of a class are members of its prototype. */

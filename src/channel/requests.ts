@@ -136,7 +136,7 @@ export class ChannelRequests {
     try {
       content = this.#contentOf(request, outcome, value);
     } catch (error) {
-      this.#owner.callbacks.report(error, "request");
+      if (!request.isEndedBy(error)) this.#owner.callbacks.report(error, "request");
       content = encodeFailure(request.id, { code: "REQUEST_FAILED" });
     }
     if (request.isCancelled || !this.#owner.isOpen) return;

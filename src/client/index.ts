@@ -15,8 +15,10 @@ export {
   defineContract,
   type EventHandlers,
   type EventMessage,
+  type MadeWithRequests,
   type Procedure,
   type RequestHandlers,
+  type SendsMessages,
 } from "../codec/contract.ts";
 export {
   type JsonMessages,

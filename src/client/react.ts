@@ -1,10 +1,12 @@
 // The entry of `unichannel/react`: a connection for as long as a component is mounted, shared by all that have its URL.
 
 import { type RefObject, useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { badOption } from "../base/bad-option.ts";
 import type { WithCodec } from "../codec/message-codec.ts";
 import type { CarrierKind } from "./carrier.ts";
-import { connect } from "./connect.ts";
+import { connect, type WithRequests } from "./connect.ts";
 import type { Connection, ConnectionState, ConnectOptions, Message, Opening, Sendable } from "./connection.ts";
+import type { RequestConnection } from "./requests.ts";
 
 /** Components with the same URL share a connection; it has the options of the first one. */
 export interface UseChannelOptions<In = Message, Out = Sendable> extends ConnectOptions {
@@ -14,8 +16,8 @@ export interface UseChannelOptions<In = Message, Out = Sendable> extends Connect
   readonly onOpen?: ((opening: Opening<Out>) => void) | undefined;
 }
 
-/** The result of `useChannel`. */
-export interface UsedChannel<In = Message, Out = Sendable> {
+/** The result of `useChannel`. `C` is a `RequestConnection` where the options have `requests`. */
+export interface UsedChannel<In = Message, Out = Sendable, C extends Connection<In, Out> = Connection<In, Out>> {
   /** `connecting` on a server, and until the component is mounted. */
   readonly state: ConnectionState;
   /** The kind of transport that carries it now; undefined unless `state` is `open`. */
@@ -23,7 +25,7 @@ export interface UsedChannel<In = Message, Out = Sendable> {
   /** The connection's; false before the component is mounted. The same function for the same connection. */
   readonly send: (data: Out) => boolean;
   /** The connection; undefined before the component is mounted. */
-  readonly connection: Connection<In, Out> | undefined;
+  readonly connection: C | undefined;
 }
 
 interface Shared {
@@ -35,8 +37,17 @@ const all = new Map<string, Shared>();
 
 /**
  * A connection to `url` (null: none) while the component is mounted. Components with the same URL share one; it is
- * closed when the last of them is gone.
+ * closed when the last of them is gone. With `requests`, `connection` asks and answers; BAD_OPTION, while React mounts the component,
+ * if the connection was made by a component without.
  */
+export function useChannel<In, Out>(
+  url: string | URL | null,
+  options: UseChannelOptions<In, Out> & WithCodec<In, Out> & WithRequests,
+): UsedChannel<In, Out, RequestConnection<In, Out>>;
+export function useChannel(
+  url: string | URL | null,
+  options: UseChannelOptions & WithRequests,
+): UsedChannel<Message, Sendable, RequestConnection>;
 export function useChannel<In, Out>(
   url: string | URL | null,
   options: UseChannelOptions<In, Out> & WithCodec<In, Out>,
@@ -97,6 +108,9 @@ function acquire(key: string, options: AnyOptions): Shared {
     shared = { connection, users: 0 };
     all.set(key, shared);
   }
+  // Its type would promise methods that the connection does not have.
+  if (options.requests && !("request" in shared.connection))
+    throw badOption(`another component has connected to ${key} without requests; give it the same options`);
   shared.users += 1;
   return shared;
 }

@@ -2,6 +2,7 @@
 // kept and acknowledged as those are. A part of the page only where `requests` is imported: the rest of the client knows this
 // class as a `ClientSession`, of which it replaces what requests need.
 
+import { isAbortOf } from "../base/abort.ts";
 import { badValue } from "../base/bad-option.ts";
 import { ChannelError, type ErrorCode } from "../base/channel-error.ts";
 import { guardHandler } from "../base/guard.ts";
@@ -204,7 +205,7 @@ class RequestSession extends ClientSession {
       try {
         content = encode();
       } catch (error) {
-        events.error.tell(error);
+        if (!isAbortOf(aborter.signal, error)) events.error.tell(error);
         content = encodeFailure(id, { code: "REQUEST_FAILED" });
       }
       if (isWanted) this.#write(content);

@@ -68,10 +68,23 @@ export type ContractSent<In extends ContractSide, Out extends ContractSide> =
   | RequestSent<Out>
   | ReplySent<In>;
 
-/** The part of a channel or connection that is used. `Options` are those of its `request`. */
-export interface ContractChannel<In, Out, Options> {
+/** The part of a channel or connection that is used for an event. */
+export interface SendsMessages<Out> {
   /** Sends a message of the codec. */
   send(data: Out): boolean;
+}
+
+/**
+ * A connection has `request` with the option `requests: requests()` of `connect` or `useChannel`. A type of its own, without the
+ * contract: the error of TypeScript for a connection without this option ends with this name, and not with all schemas.
+ */
+export interface MadeWithRequests {
+  /** Sends a request. */
+  request(data: never, options?: never): Promise<unknown>;
+}
+
+/** The part of a channel or connection that is used for a request. `Options` are those of its `request`. */
+export interface ContractChannel<In, Out, Options> extends SendsMessages<Out> {
   /** Sends a request of the codec. */
   request(data: Out, options?: Options): Promise<In>;
 }
@@ -99,13 +112,13 @@ export interface ContractEnd<In extends ContractSide, Out extends ContractSide> 
   ): EventMessage<Name, InputOf<EventsOf<Out>[Name]>>;
   /** Sends an event: what `send` of the channel returns and throws. */
   send<Name extends Names<EventsOf<Out>>>(
-    to: ContractChannel<unknown, ContractSent<In, Out>, never>,
+    to: SendsMessages<ContractSent<In, Out>>,
     name: Name,
     data: InputOf<EventsOf<Out>[Name]>,
   ): boolean;
   /** Sends a request and resolves with the data of its reply: what `request` of the channel rejects with. */
   request<Name extends Names<RequestsOf<Out>>, Options>(
-    to: ContractChannel<unknown, ContractSent<In, Out>, Options>,
+    to: MadeWithRequests & ContractChannel<unknown, ContractSent<In, Out>, Options>,
     name: Name,
     data: InputOf<RequestsOf<Out>[Name]["input"]>,
     options?: Options,

@@ -4,6 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { guard } from "../base/guard.ts";
 import { kindOf, LogLimit } from "../base/log-limit.ts";
 import { printError } from "../base/print-error.ts";
+import { isAbortOfChannel } from "../channel/callbacks.ts";
 import type { AnyChannel } from "../channel/channel.ts";
 import type { ChannelStoreOptions } from "./channel-store.ts";
 
@@ -20,6 +21,7 @@ export class StoreErrors {
 
   /** `group`: undefined for an error that concerns no group. Never throws. */
   readonly report = (error: unknown, group: string | undefined, channel?: AnyChannel): void => {
+    if (channel !== undefined && isAbortOfChannel(channel, error)) return;
     const onError = this.#onError;
     const where = group === undefined ? "of a store" : `in group ${group}`;
     if (onError === undefined) {

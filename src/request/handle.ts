@@ -179,7 +179,7 @@ const UNLIMITED = {
 function fail(request: ChannelRequest, thrown: unknown, source: Source = "handler"): void {
   const { exchange } = request;
   const error = inspectable(thrown);
-  if (!isClientsFault(error)) contextOf(request).report(error, { source, request });
+  if (!isClientsFault(error) && !request.isEndedBy(error)) contextOf(request).report(error, { source, request });
   if (request.channel !== undefined) request.channel.failed(error);
   else if (!exchange.isAnswered) respond(request, failureOf(error));
 }

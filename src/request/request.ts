@@ -1,5 +1,6 @@
 // The request as the handler sees it. Each part is made on first use, so that unused parts cost nothing.
 
+import { isAbortOf } from "../base/abort.ts";
 import { utf8 } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { guardSignal } from "../channel/guarded-signal.ts";
@@ -209,6 +210,11 @@ export class ChannelRequest<out Attachment = unknown> {
 
   /** @internal */
   onDrain(): void {}
+
+  /** @internal Returns true for an exception of a handler that ends because the signal of the request has aborted. */
+  isEndedBy(error: unknown): boolean {
+    return this.#abort !== undefined && isAbortOf(this.#abort.signal, error);
+  }
 
   /** @internal A client that ended its side may still wait, but nearly always it has left. */
   onHalfClose(): void {

@@ -1,5 +1,6 @@
 // The requests of a session as a channel sees them. A transport without them is one that cannot carry them.
 
+import { isAbortOf } from "../base/abort.ts";
 import type { ChannelError } from "../base/errors.ts";
 
 /** The numbers and limits of the requests of a session. */
@@ -30,6 +31,11 @@ export class IncomingRequest {
 
   get isCancelled(): boolean {
     return this.#reason !== undefined;
+  }
+
+  /** Returns true for an exception of a handler that ends because the request is cancelled. */
+  isEndedBy(error: unknown): boolean {
+    return this.#aborter !== undefined && isAbortOf(this.#aborter.signal, error);
   }
 
   /** `made` is called with a new signal. */

@@ -5,8 +5,11 @@ import { describe, it, type TestContext } from "node:test";
 import { build } from "esbuild";
 import { createElement, type ReactElement } from "react";
 import { renderToString } from "react-dom/server";
+import { z } from "zod";
+import { type Connection, type RequestConnection, requests } from "../../src/client/index.ts";
 import { useChannel } from "../../src/client/react.ts";
-import { type Channel, type ChannelRequest, openSession } from "../../src/index.ts";
+import { type Channel, type ChannelRequest, defineContract, openSession } from "../../src/index.ts";
+import { holds, type Same } from "../support/types.ts";
 import { settled, until } from "../support/wait.ts";
 import { start } from "./engines/rig.ts";
 import { newPage, skip } from "./playwright.ts";
@@ -52,6 +55,31 @@ const RESTLESS = `
   createRoot(document.getElementById("root")).render(h(StrictMode, null, h(Counter)));
 `;
 
+/** Two components with one URL, of which the first has no requests. */
+const UNLIKE = `
+  import { Component, createElement as h, useState } from "react";
+  import { createRoot } from "react-dom/client";
+  import { requests } from "./dist/src/client/index.js";
+  import { useChannel } from "./dist/src/client/react.js";
+
+  class Boundary extends Component {
+    state = { error: undefined };
+    static getDerivedStateFromError(error) { return { error }; }
+    render() { return h("p", { id: "said" }, this.state.error ? this.state.error.message : this.props.children); }
+  }
+  const asks = { requests: requests() };
+  function Plain() { return useChannel("/one").state; }
+  function Asks() {
+    const { connection } = useChannel("/one", asks);
+    const [reply, setReply] = useState();
+    return h("b", { id: "asks", onClick: () => connection.request("x").then(setReply) }, reply ?? "ask");
+  }
+  Object.assign(window, {
+    show: (names) => root.render(names.map((name) => h(Boundary, { key: name }, h({ Plain, Asks }[name])))),
+  });
+  const root = createRoot(document.getElementById("root"));
+`;
+
 /** A server of a page with this script, and of sessions. */
 async function pageOf(
   t: TestContext,
@@ -81,7 +109,37 @@ function Badge(): ReactElement {
   return createElement("b", null, `${state} ${transport} ${connection}`);
 }
 
+const asking = defineContract({
+  toServer: { requests: { rename: { input: z.string(), output: z.object({ name: z.string() }) } } },
+  toClient: { events: { said: z.string() } },
+});
+const withRequests = { codec: asking.client.codec, requests: requests() };
+
+/** A component of which the types are tested, beside those that need a browser. */
+function Typed(): ReactElement {
+  const { connection } = useChannel("/typed", {
+    ...withRequests,
+    onMessage: asking.client.onEvents({ said: () => {} }),
+  });
+  holds<Same<typeof connection, RequestConnection<Received, Sent> | undefined>>();
+  const rename = (): Promise<{ name: string }> | undefined =>
+    connection && asking.client.request(connection, "rename", "Ada", { signal: AbortSignal.timeout(1000) });
+  const plain = useChannel("/typed", { requests: requests() });
+  holds<Same<typeof plain.connection, RequestConnection | undefined>>();
+  const silent = useChannel("/typed", { codec: asking.client.codec });
+  holds<Same<typeof silent.connection, Connection<Received, Sent> | undefined>>();
+  // @ts-expect-error: MadeWithRequests
+  const wrong = (): unknown => silent.connection && asking.client.request(silent.connection, "rename", "Ada");
+  return createElement("i", { onClick: rename, onInput: wrong }, String(connection));
+}
+type Received = ReturnType<typeof asking.client.codec.decode>;
+type Sent = Parameters<typeof asking.client.codec.encode>[0];
+
 describe("useChannel", () => {
+  it("has the types of connect: with requests in its options, the connection can ask", () => {
+    assert.equal(renderToString(createElement(Typed)), "<i>undefined</i>");
+  });
+
   it("connects nowhere when it is rendered on a server", () => {
     assert.equal(renderToString(createElement(Badge)), "<b>connecting undefined undefined</b>");
   });
@@ -153,5 +211,24 @@ describe("useChannel", () => {
     }
     assert.deepEqual({ opened, requests }, { opened: 1, requests: 1 });
     assert.deepEqual(problems, []);
+  });
+
+  it("says so when a component wants requests of a connection that another one has made without", {
+    skip,
+  }, async (t) => {
+    const url = await pageOf(t, UNLIKE, (request) => openSession(request, { request: (data) => `${data} answered` }));
+    const page = await newPage(t);
+    await page.goto(url);
+    await page.evaluate("show(['Asks'])");
+    await page.click("#asks");
+    await page.waitForFunction(() => document.getElementById("asks")?.textContent === "x answered");
+    await page.evaluate("show(['Asks', 'Plain'])");
+    await page.waitForFunction(() => document.body.textContent?.includes("open"));
+    await page.evaluate("show([])");
+    await page.waitForFunction(() => document.querySelector("p") === null);
+    await page.evaluate("show(['Plain'])");
+    await page.waitForFunction(() => document.getElementById("said")?.textContent === "open");
+    await page.evaluate("show(['Plain', 'Asks'])");
+    await page.waitForFunction(() => document.body.textContent?.includes("has connected to /one without requests"));
   });
 });

@@ -175,4 +175,21 @@ describe("the site", { skip }, () => {
     await page.locator("#localsearch-list li").first().waitFor();
     assert.match((await page.locator("#localsearch-list").textContent()) ?? "", /maxBufferedBytes/);
   });
+
+  for (const [query, href] of [
+    ["request reply", /\/how-to\/requests(?:#|$)/],
+    ["react", /\/how-to\/react(?:#|$)/],
+    ["cancel a request", /\/how-to\/requests#cancel-a-request$/],
+  ] as const) {
+    it(`finds the page that answers "${query}" first`, async (t) => {
+      const page = await newPage(t);
+      await page.goto(await serveSite(t));
+      await page.locator(".VPNavBarSearch button").first().click();
+      await page.locator("#localsearch-input").fill(query);
+      const first = page.locator(".VPLocalSearchBox .result").first();
+      await first.waitFor();
+      await page.waitForTimeout(500);
+      assert.match(String(await first.getAttribute("href")), href);
+    });
+  }
 });

@@ -60,6 +60,7 @@ const REQUEST_INTERNAL: readonly string[] = [
   "onDrain",
   "onHalfClose",
   "onGone",
+  "isEndedBy",
 ];
 
 /** Own and inherited, up to Object. */

@@ -42,8 +42,17 @@ describe("the guide of requests", () => {
     assert.match(client!.output(), /^2 left\nREQUEST_REFUSED sold out \{ color: 'blue' \}$/m);
   });
 
+  it("cancels a request, and the handler that stops because of it is no error", async (t) => {
+    const [server, client] = await startBoth(t, programs.slice(2, 4));
+    await client!.printed(/./);
+    assert.equal(client!.output(), "cancelled\n");
+    // The handler has stopped, and the server has not logged it.
+    await delay(200);
+    assert.equal(server!.output(), "");
+  });
+
   it("asks in both directions with one contract", async (t) => {
-    const [server, client] = await startBoth(t, programs.slice(3), programs[2]);
+    const [server, client] = await startBoth(t, programs.slice(5), programs[4]);
     await server!.printed(/viewed red/);
     await client!.printed(/\{ left: 2 \}/);
     await client!.printed(/red 250/);

@@ -133,6 +133,39 @@ describe("a contract", () => {
     }
   });
 
+  it("needs a connection with requests for a request, and any connection of its codec for an event", async () => {
+    const typing: string[] = [];
+    const left: string[] = [];
+    await using app = testServer((request) =>
+      openSession(
+        request,
+        {
+          open: (channel) => chat.server.send(channel, "left", "x"),
+          message: chat.server.onEvents({ typing: ({ room }) => typing.push(room) }),
+        },
+        { codec: chat.server.codec },
+      ),
+    );
+    const connection = app.connect("/", { codec: chat.client.codec });
+    connection.onMessage(chat.client.onEvents({ left: (room) => left.push(room) }));
+    assert.equal(chat.client.send(connection, "typing", { room: "x" }), true);
+    // @ts-expect-error: MadeWithRequests
+    await assert.rejects(chat.client.request(connection, "rename", "Ada"), TypeError);
+    // @ts-expect-error: there may be no connection
+    await assert.rejects(chat.client.request(undefined as typeof connection | undefined, "rename", "Ada"), TypeError);
+    const other = app.connect("/", { requests: requests() });
+    // @ts-expect-error: without the codec
+    assert.throws(() => chat.client.send(other, "typing", { room: "x" }), { code: "BAD_DATA" });
+    // @ts-expect-error: without the codec
+    await assert.rejects(chat.client.request(other, "rename", "Ada"), { code: "BAD_DATA" });
+    const asking = app.connect("/", { codec: chat.client.codec, requests: requests() });
+    chat.client.send(asking, "typing", { room: "y" });
+    // @ts-expect-error: an option that `request` of a connection does not have
+    void chat.client.request(asking, "rename", "Ada", { timeout: 5 }).catch(() => {});
+    await app.settle();
+    assert.deepEqual({ typing, left }, { typing: ["x", "y"], left: ["x"] });
+  });
+
   it("takes the methods of an object of a class as handlers, and calls them on it", async () => {
     class Room {
       readonly lines = LINES;
