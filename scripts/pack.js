@@ -66,7 +66,8 @@ export async function pack(into) {
 
   /** The file in which a module is packed. @param {string} module */
   function fileOf(module) {
-    const file = code.find(({ modules }) => modules.includes(module.slice(2)));
+    const own = module.slice(2);
+    const file = code.find(({ path }) => path === own) ?? code.find(({ modules }) => modules.includes(own));
     if (file === undefined) throw new Error(`sideEffects of package.json names ${module}, which no entry imports`);
     return `./${file.path}`;
   }

@@ -13,6 +13,12 @@ const SERVER = "dist/src/index.js";
 /** The program of the inspector's page, which browsers load as it is. */
 const PAGE = "dist/src/inspector/page/main.js";
 
+/**
+ * The texts of the server's errors: the only module whose import alone has an effect. Beside the server's file, so that a bundler can
+ * leave out all that an application does not use of it: `jsonMessages` in a page would bring the server along.
+ */
+const ERRORS = "dist/src/base/errors.js";
+
 const SHARED = "dist/src/shared";
 
 /** @typedef {{ readonly path: string, readonly code: string, readonly modules: readonly string[] }} File */
@@ -35,6 +41,7 @@ export async function bundle(entries) {
  * @param {(entries: readonly string[]) => ReadonlySet<string>} reach
  */
 function partOf(path, reach) {
+  if (path === ERRORS) return "errors";
   const isClients = reach(CLIENTS).has(path);
   if (reach([SERVER]).has(path)) return isClients ? "common" : "server";
   return isClients && !CLIENTS.includes(path) ? path.replace(/\.js$/, "") : undefined;

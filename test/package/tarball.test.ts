@@ -157,9 +157,34 @@ describe("the packed tarball", () => {
     }
   });
 
-  it("loads a server from two files of its own, besides that of the entry", () => {
+  it("loads a server from three files of its own, besides that of the entry", () => {
     const loaded = run(`import "unichannel";`) as string[];
-    assert.deepEqual(loaded.sort(), ["dist/src/index.js", "dist/src/shared/common.js", "dist/src/shared/server.js"]);
+    const shared = ["common", "errors", "server"].map((name) => `dist/src/shared/${name}.js`);
+    assert.deepEqual(loaded.sort(), ["dist/src/index.js", ...shared]);
+  });
+
+  it("gives a bundle that imports only ChannelError the texts of the server's errors, and nothing else of the server", async () => {
+    const { outputFiles } = await build({
+      stdin: {
+        contents: `import { ChannelError } from "./dist/src/index.js"; export const { status } = new ChannelError("BAD_REQUEST");`,
+        resolveDir: resolve(folder),
+      },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      platform: "node",
+      write: false,
+    });
+    const { text } = outputFiles[0]!;
+    const { status } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
+    assert.equal(status, 400);
+    assert.ok(text.length < 20_000, `${text.length} bytes`);
+    const { sideEffects } = JSON.parse(read("package.json"));
+    assert.deepEqual(
+      sideEffects,
+      ["./dist/src/index.js", "./dist/src/shared/errors.js"],
+      "a bundler that skips re-exports",
+    );
   });
 
   it("loads no module of the server with the client", () => {
