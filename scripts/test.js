@@ -1,7 +1,7 @@
 // Runs every compiled test (dist/test/**/*.test.js), or those whose path contains one of the arguments.
 //   --long            also those that take minutes each
 //   --long-only       these alone: `npm run test:long`
-//   --concurrency=N   so many files at a time; 4 by default, as most wait for timeouts and brokers half of their time
+//   --concurrency=N   so many files at a time; 5 by default, as most wait for timeouts and brokers half of their time
 // Node 20's own runner takes files, not patterns, and sorts them by name, so the listing is done here.
 // Needs `node --enable-source-maps`, which the process of each file gets as well.
 import { readdirSync } from "node:fs";
@@ -20,7 +20,7 @@ const LONG = [
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => !arg.startsWith("--"));
-const concurrency = Number(args.find((arg) => arg.startsWith("--concurrency="))?.slice("--concurrency=".length) ?? 4);
+const concurrency = Number(args.find((arg) => arg.startsWith("--concurrency="))?.slice("--concurrency=".length) ?? 5);
 const files = readdirSync("dist/test", { recursive: true })
   .map((name) => `dist/test/${name}`)
   .filter((name) => name.endsWith(".test.js"))

@@ -140,7 +140,7 @@ describe("the page about React", () => {
     await shows(ann, "p", /^Bob is typing$/);
 
     await ann.context().setOffline(true);
-    await shows(ann, "b", /^offline$/);
+    await shows(ann, "b", /^(offline|reconnecting)$/);
     for (const text of ["one", "two"]) await fill(ann, "say", text);
     await fill(bob, "say", "meanwhile");
     assert.deepEqual(await lines(bob, 2), ["Ann: hello", "Bob: meanwhile"]);

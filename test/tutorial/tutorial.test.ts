@@ -26,9 +26,13 @@ async function lines(page: Page, isDone: (texts: readonly string[]) => boolean):
   }
 }
 
-/** The texts of an element, until it has this one. */
-const shows = (page: Page, selector: string, text: string): Promise<void> =>
-  page.locator(selector, { hasText: text }).waitFor({ timeout: 30_000 });
+/** Resolves when an element has this text. */
+async function shows(page: Page, selector: string, text: string | RegExp): Promise<void> {
+  const found = page.locator(selector, { hasText: text }).waitFor({ timeout: 60_000 });
+  await found.catch(async () =>
+    assert.fail(`${selector} is ${await page.locator(selector).textContent()}, not ${text}`),
+  );
+}
 
 /** The page of a name in the room "tea". A context of its own each, so that its network can be switched off alone. */
 async function enter(t: TestContext, reader: Reader, name: string, room = "tea"): Promise<Page> {
@@ -127,7 +131,7 @@ describe("the tutorial", () => {
       assert.deepEqual(await lines(ann, (texts) => texts.length > 0), ["ann: hello"]);
 
       await ann.context().setOffline(true);
-      await shows(ann, "#state", "offline");
+      await shows(ann, "#state", /offline|reconnecting/);
       for (const text of ["one", "two", "three"]) await say(ann, text);
       await say(bob, "meanwhile");
       await lines(bob, (texts) => texts.at(-1) === "bob: meanwhile");
