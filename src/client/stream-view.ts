@@ -42,7 +42,12 @@ export class StreamView<Part = unknown> {
     if (found === undefined || this.#past.has(found.stream)) return false;
     const { n } = found;
     if (found.stream !== this.stream) this.#begin(found.stream);
-    else if (this.#hasEnded() || (n !== undefined && n < this.#next)) return false;
+    else if (this.#hasEnded()) return false;
+    else if (n !== undefined && n < this.#next) {
+      const isBack = this.state === "lost";
+      this.state = "open";
+      return isBack;
+    }
     // Another process tells an end without a number: only what is missing before the first message is known then.
     if (n === undefined ? this.#next === 0 : n > this.#next) this.isWhole = false;
     this.#next = (n ?? this.#next) + 1;
@@ -59,7 +64,7 @@ export class StreamView<Part = unknown> {
 
   /**
    * Messages of the group are lost, for example because its server was started again (`connection.onReset`): a stream that has not
-   * ended counts as lost, until a later message of it comes.
+   * ended counts as lost, until a message of it comes, also one that was here before: the server still has it.
    */
   reset(): void {
     if (this.state === "open") this.state = "lost";

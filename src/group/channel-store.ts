@@ -50,7 +50,8 @@ export interface JoinOptions<Out = Publishable> {
   /**
    * Called when messages are lost for this channel, before those that are kept. Without it an event stream receives an event of
    * type `reset`, a channel with `ids` or `since` the JSON text `{ "group", "reset": true }`, and a session of
-   * `unichannel/client` without either the event `onReset` of the client.
+   * `unichannel/client` with neither or with an empty `since` the event `onReset` of the client, also when it comes from a lost
+   * session and receives everything again.
    */
   readonly onReset?: ((channel: GroupMember<Out>) => unknown) | undefined;
   /**

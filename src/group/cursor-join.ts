@@ -59,6 +59,23 @@ export function awaitCursor(group: Group, member: Member, state: JoinState, { cu
   });
 }
 
+/**
+ * Sends everything that is kept. A client that comes from a lost session, and was in the group there, is told of a reset first: what it
+ * has of the group is kept no more, or comes again.
+ */
+export function joinFromStart(group: Group, member: Member, state: JoinState, cursors: GroupCursors): void {
+  // Where it goes on if its session moves to another process meanwhile.
+  state.caughtUpTo = "";
+  state.awaitsCursor = cursors.areAwaited;
+  cursors.whenTold(() => {
+    const cursor = cursors.take(group.name);
+    if (member.hasLeft) return;
+    state.awaitsCursor = false;
+    if (cursor !== undefined || cursors.areIncomplete) state.isReset = true;
+    group.catchUp(member, state, "");
+  });
+}
+
 /** Continues where the client has been: `cursor` is a text of the client. */
 function continueFrom(group: Group, member: Member, state: JoinState, cursor: string): void {
   state.toldUpTo = cursor;

@@ -93,12 +93,15 @@ export class JoinState extends Progress {
   }
 }
 
-/** Returns the state of a new member; undefined for most members, which join without options. */
-export function toState<Out>(options: JoinOptions<Out>): JoinState | undefined {
+/**
+ * Returns the state of a new member; undefined for most members, which join without options. `keepsCursors`: its client is told of a
+ * reset by a record, unless the application knows a position or sends ids.
+ */
+export function toState<Out>(options: JoinOptions<Out>, keepsCursors: boolean): JoinState | undefined {
   const { since, ids = false, onReset, snapshot, snapshotTimeoutMs } = options;
   const hasSince = since !== undefined && since !== null;
   if (!hasSince && !ids && onReset === undefined && snapshot === undefined) return undefined;
-  const tellsReset = hasSince || ids;
+  const tellsReset = (hasSince && !(keepsCursors && since === "")) || ids;
   const state = new JoinState({ withIds: ids, tellsReset, onReset: onReset as JoinSettings["onReset"] });
   state.isCatchingUp = hasSince || snapshot !== undefined;
   if (snapshot !== undefined) {

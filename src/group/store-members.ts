@@ -7,7 +7,7 @@ import { implementationOf } from "../channel/public-channel.ts";
 import { toJsonValue } from "../channel/send-data.ts";
 import type { ChannelStoreOptions, JoinOptions } from "./channel-store.ts";
 import { concerns, type MemberControl } from "./control.ts";
-import { awaitCursor, joinWithCursor, tellStart } from "./cursor-join.ts";
+import { awaitCursor, joinFromStart, joinWithCursor, tellStart } from "./cursor-join.ts";
 import type { Group } from "./group.ts";
 import type { GroupMember } from "./group-member.ts";
 import type { Groups } from "./groups.ts";
@@ -69,7 +69,8 @@ export class StoreMembers<Attachment, Out> {
     const info = options.presence === undefined ? undefined : presencePayload(options.presence);
     const group = groups.open(name);
     const known = group.find(channel);
-    const member = known ?? new Member(group, channel, toState(options));
+    const member =
+      known ?? new Member(group, channel, toState(options, implementationOf(channel)?.cursors !== undefined));
     member.attachment = attachment;
     const { since } = options;
     let begin: (() => void) | undefined;
@@ -224,6 +225,8 @@ function beginOf(group: Group, member: Member, since: string | null | undefined)
   const hasStates = state instanceof JoinState && state.source !== undefined;
   if (cursors !== undefined) {
     if (since === undefined) return joinWithCursor(group, member, cursors);
+    if (since === "" && !hasStates && state instanceof JoinState)
+      return () => joinFromStart(group, member, state, cursors);
     // The application knows better where its client was.
     cursors.whenTold(() => void cursors.take(group.name));
     if (since === null && !hasStates) return tellStart(group, member);

@@ -61,11 +61,15 @@ describe("StreamView", () => {
     assert.equal(view.isWhole, true);
   });
 
-  it("counts an open stream as lost after a reset, until more of it comes; one that has ended stays so", () => {
+  it("counts an open stream as lost after a reset, until a message of it comes; one that has ended stays so", () => {
     const view = after(begin("a"), text("a", 1, "x"));
     view.reset();
     assert.equal(view.state, "lost");
+    // The server still has it.
+    assert.equal(view.receive(text("a", 1, "x")), true);
+    assert.deepEqual([view.state, view.text], ["open", "x"]);
     assert.equal(view.receive(text("a", 1, "x")), false);
+    view.reset();
     assert.equal(view.receive(text("a", 2, "y")), true);
     assert.deepEqual([view.state, view.text, view.isWhole], ["open", "xy", true]);
     view.receive({ stream: "a", n: 3, end: "done" });

@@ -115,6 +115,19 @@ describe("the guide to language models", () => {
     answers[2]!.end(token(" again"));
     await shows(again, "Hello again (done)");
   });
+
+  it("says that an answer is lost when the server was started again", { skip: chromium.skip }, async (t) => {
+    const { url } = await model(t, token("Hello"));
+    const { server, restart } = await readSite(t, PAGE, withModel(url));
+    const browser = await chromium.launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    await page.evaluate('document.querySelector("form").requestSubmit()');
+    await waitFor(page, 'document.querySelector("p").textContent === "Hello (open)"');
+    await restart();
+    await waitFor(page, 'document.querySelector("p").textContent === "Hello (lost)"');
+  });
 });
 
 interface Client {

@@ -14,6 +14,8 @@ const FOLDER = "dist/test/how-to/pages";
 
 export interface Read {
   readonly server: Server;
+  /** Stops the server, and starts the program once more on the same port, with nothing of what it had in memory. */
+  restart(): Promise<void>;
   /** The lines that it has printed. */
   lines(): readonly string[];
   /** Carries out the command that it has printed behind this name. Resolves to its output. */
@@ -33,8 +35,14 @@ export async function readServer(
   t.mock.method(console, "log", (...values: unknown[]) => {
     printed.push(values.map((value) => (typeof value === "string" ? value : JSON.stringify(value))).join(" "));
   });
-  const { server } = (await run(t, edit(program(page, mark)))) as { server: Server };
+  const text = edit(program(page, mark));
+  let { server } = (await run(t, text)) as { server: Server };
   t.after(() => server.stop({ graceMs: 0 }));
+  const restart = async (): Promise<void> => {
+    const { port } = new URL(server.url);
+    await server.stop({ graceMs: 0 });
+    ({ server } = (await run(t, text.replace("port: 0", `port: ${port}`))) as { server: Server });
+  };
   const lines = (): readonly string[] => printed.flatMap((text) => text.split("\n"));
   const commandOf = (name: string): string => {
     const found = lines().find((line) => line.startsWith(`${name}: `));
@@ -43,6 +51,7 @@ export async function readServer(
   };
   return {
     server,
+    restart,
     lines,
     async sh(name) {
       const child = spawn("sh", ["-c", commandOf(name)], { stdio: ["ignore", "pipe", "ignore"] });

@@ -45,6 +45,21 @@ describe("the guide to streams", () => {
     for (const page of pages) await shows(page, 'endsWith(" stopped")');
   });
 
+  it("says that the build is lost when the server was started again", { skip: chromium.skip }, async (t) => {
+    const { server, restart } = await readSite(t, PAGE);
+    const browser = await chromium.launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    await page.evaluate('document.querySelector("#start").click()');
+    const shows = (test: string): Promise<void> => waitFor(page, `document.querySelector("pre").textContent.${test}`);
+    await shows('endsWith(" open")');
+    await restart();
+    await shows('endsWith(" lost")');
+    await page.evaluate('document.querySelector("#start").click()');
+    await shows('startsWith("step 1 of 100") && document.querySelector("pre").textContent.endsWith(" open")');
+  });
+
   it("has the end and the error in the result", async (t) => {
     const text = block(PAGE, '"report"');
     const failing = text.replace(

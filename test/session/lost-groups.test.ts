@@ -100,6 +100,28 @@ for (const [where, makeStore] of STORES) {
         return [place, store, client];
       }
 
+      it("come from the beginning behind a reset, if the application says so and the client was in the group", async (t) => {
+        const [place, store, client] = await start(t);
+        place.join = (channel) => store.addToGroup("room", channel, undefined, { since: "" });
+        place.channel.terminate();
+        assert.deepEqual(await client.heard(), []);
+        await store.publish("room", "a");
+        assert.deepEqual(await client.heard(), ["a"]);
+        place.channel.terminate();
+        await store.publish("room", "b");
+        assert.deepEqual(await client.heard(), ["reset room", "a", "b"]);
+        await store.publish("room", "c");
+        assert.deepEqual(await client.heard(), ["c"]);
+        // As after a restart: the history is gone, too.
+        const other = makeStore();
+        t.after(() => other.close());
+        place.join = (channel) => other.addToGroup("room", channel, undefined, { since: "" });
+        place.channel.terminate();
+        assert.deepEqual(await client.heard(), ["reset room"]);
+        await other.publish("room", "d");
+        assert.deepEqual(await client.heard(), ["d"]);
+      });
+
       it("continue: what was missed comes once, in order, before anything new of the group", async (t) => {
         const [place, store, client] = await start(t, "room", "news");
         await store.publish("room", "a");
@@ -175,7 +197,7 @@ for (const [where, makeStore] of STORES) {
           store.addToGroup("null", channel, undefined, { since: null });
           store.addToGroup("own", channel, undefined, { since: "" });
         };
-        assert.deepEqual(await client.heard(), ["own 1", "own 2"]);
+        assert.deepEqual(await client.heard(), ["reset own", "own 1", "own 2"]);
         for (const group of ["left", "null"]) await store.publish(group, `${group} 3`);
         assert.deepEqual(await client.heard(), ["left 3", "null 3"]);
       });
