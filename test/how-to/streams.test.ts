@@ -5,13 +5,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import { StreamView } from "../../src/client/index.ts";
 import { EventDecoder } from "../../src/codec/sse.ts";
 import { chromium } from "../browser/engines/chromium.ts";
 import { type Page, waitFor } from "../browser/engines/engine.ts";
 import { needs } from "../support/needs.ts";
+import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
-import { block, program, run, start } from "./programs.ts";
+import { block, type Program, program, run, start, write } from "./programs.ts";
 import { readServer, readSite } from "./reader.ts";
 
 const PAGE = "streams";
@@ -108,6 +110,27 @@ describe("the guide to streams", () => {
     assert.equal(await (await publishing).text(), "done\n");
     await readEvents(server.url, view, 2, id);
     assert.deepEqual([view.text, view.state], ["ab", "done"]);
+  });
+
+  it("has typed messages, whose schema takes those of a stream, and refuses others", async (t) => {
+    const shared = pathToFileURL(write(t, block(PAGE, "// messages.ts"))).href;
+    const port = await freePort();
+    const typed = (mark: string): Program =>
+      start(t, block(PAGE, mark).replaceAll("9090", `${port}`).replaceAll("./messages.ts", shared));
+    const server = typed("// typed-server.ts");
+    await server.printed(/Ask/);
+    const client = typed("// typed-client.ts");
+    await client.printed(/You asked: what is new $/m);
+    assert.equal(client.output(), "what is new\nYou asked: what is new \n");
+
+    const { messages } = (await import(shared)) as { messages: { server: { encode(value: unknown): unknown } } };
+    messages.server.encode({ stream: "s", n: 1, text: "a" });
+    for (const wrong of [
+      { stream: "s", n: 1, text: 1 },
+      { stream: "s", n: 1 },
+      { stream: "s", end: "over" },
+    ])
+      assert.throws(() => messages.server.encode(wrong), { code: "BAD_MESSAGE" });
   });
 });
 
