@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { WebSocket } from "ws";
-import { connect } from "../../src/client/index.ts";
-import { blocks, start } from "../how-to/programs.ts";
+import { connect, StreamView } from "../../src/client/index.ts";
+import { block, blocks, start } from "../how-to/programs.ts";
 import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
 import { needsFrameworks } from "./app.ts";
@@ -63,4 +63,24 @@ describe("the first program of the guide", { skip: needsFrameworks() }, () => {
       if (client!.startsWith("// client.ts")) await start(t, client!, {}, FOLDER).printed(/^hello$/m);
     });
   }
+
+  it("express streams the answer of a model, goes on in a second session, and cancels", async (t) => {
+    const port = await freePort();
+    const at = (mark: string): string => block("express", mark).replaceAll("3000", String(port));
+    await start(t, at("// chat-server.ts"), {}, FOLDER).printed(/listening/);
+    await start(t, at("// chat-client.ts"), {}, FOLDER).printed(/^done You asked: what is new $/m);
+
+    const url = `http://127.0.0.1:${port}/chat`;
+    assert.equal((await fetch(url)).status, 401);
+    const view = new StreamView();
+    const connection = connect(`${url}?user=ann`);
+    t.after(() => connection.close());
+    connection.onMessage((message) => void view.receive(message));
+    await until(() => view.state === "done", "an answer of before is here");
+    connection.send("a ".repeat(100));
+    await until(() => view.state === "open" && view.text !== "", "the next answer comes");
+    connection.send("cancel");
+    await until(() => view.state === "stopped", "it stops");
+    assert.ok(view.text.length < 100, view.text);
+  });
 });
