@@ -67,6 +67,7 @@ export const TITLES = {
   "idle-poll": "Memory of a waiting poll",
   "idle-session": "Memory of a silent resumable session",
   start: "Time until a new process listens",
+  import: "Time until a new process has imported the library",
 
   "bun-http-hello": "Answers to short HTTP requests, on Bun",
   "bun-ws-echo-32-1": "Short WebSocket messages sent back, on Bun",
