@@ -29,30 +29,36 @@ const SHARED = "dist/src/shared";
  * @returns {Promise<readonly File[]>}
  */
 export async function bundle(entries) {
-  const [ofEntries, page] = await Promise.all([files(entries, partOf), files([PAGE])]);
+  const [ofEntries, page] = await Promise.all([files(entries, inParts), files([PAGE])]);
   return [...ofEntries, ...page];
 }
 
 /**
- * A server loads one file at its start, and another with all that it has in common with the client, so that no page loads a server. The
- * client's own modules stay as they are: the bundler of a page leaves out a module that the page does not use, but not every class in
- * a larger file. All else is divided by which entries need it.
- * @param {string} path
- * @param {(entries: readonly string[]) => ReadonlySet<string>} reach
+ * The file of each module. A server loads one file at its start, and another with all that it has in common with the client, so that no
+ * page loads a server. The client's own modules stay as they are: the bundler of a page leaves out a module that the page does not use,
+ * but not every class in a larger file. All else is divided by which entries need it, and a module that is imported when it is first
+ * needed stays a file of its own.
+ * @returns {import("rollup").GetManualChunk}
  */
-function partOf(path, reach) {
-  if (path === ERRORS) return "errors";
-  const isClients = reach(CLIENTS).has(path);
-  if (reach([SERVER]).has(path)) return isClients ? "common" : "server";
-  return isClients && !CLIENTS.includes(path) ? path.replace(/\.js$/, "") : undefined;
+function inParts() {
+  /** @type {{ clients: ReadonlySet<string>, server: ReadonlySet<string> } | undefined} */
+  let loaded;
+  return (id, { getModuleInfo }) => {
+    loaded ??= { clients: closure(CLIENTS, getModuleInfo), server: closure([SERVER], getModuleInfo) };
+    const path = relative(".", id);
+    if (path === ERRORS) return "errors";
+    const isClients = loaded.clients.has(path);
+    if (loaded.server.has(path)) return isClients ? "common" : "server";
+    return isClients && !CLIENTS.includes(path) ? path.replace(/\.js$/, "") : undefined;
+  };
 }
 
 /**
  * @param {readonly string[]} entries
- * @param {typeof partOf} [part] in which of the shared files a module is
+ * @param {typeof inParts} [parts] without it all shared modules are divided by which entries need them
  * @returns {Promise<File[]>}
  */
-async function files(entries, part) {
+async function files(entries, parts) {
   const build = await rollup({
     input: Object.fromEntries(entries.map((path) => [path.replace(/\.js$/, ""), path])),
     external: (id) => !/^[./]/.test(id),
@@ -61,8 +67,7 @@ async function files(entries, part) {
   try {
     const { output } = await build.generate({
       format: "es",
-      // A module that is imported when it is first needed stays a file of its own.
-      manualChunks: part && ((id, { getModuleInfo }) => partIn(part, relative(".", id), getModuleInfo)),
+      manualChunks: parts?.(),
       chunkFileNames: ({ name }) => (name.startsWith("dist/") ? `${name}.js` : `${SHARED}/${name}.js`),
       hoistTransitiveImports: false,
     });
@@ -73,19 +78,6 @@ async function files(entries, part) {
   } finally {
     await build.close();
   }
-}
-
-/** @type {Map<string, ReadonlySet<string>>} */
-const reached = new Map();
-
-/** @param {typeof partOf} part @param {string} path @param {import("rollup").GetModuleInfo} getModuleInfo */
-function partIn(part, path, getModuleInfo) {
-  return part(path, (entries) => {
-    const key = entries.join();
-    let found = reached.get(key);
-    if (found === undefined) reached.set(key, (found = closure(entries, getModuleInfo)));
-    return found;
-  });
 }
 
 /** The modules that are loaded with these entries. @param {readonly string[]} entries @param {import("rollup").GetModuleInfo} getModuleInfo */
