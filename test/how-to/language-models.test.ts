@@ -9,7 +9,7 @@ import type { Server } from "../../src/index.ts";
 import { chromium } from "../browser/engines/chromium.ts";
 import { type Page, waitFor } from "../browser/engines/engine.ts";
 import { until } from "../support/wait.ts";
-import { readServer, readSite } from "./reader.ts";
+import { readServer, readSite, tabsOf } from "./reader.ts";
 
 const PAGE = "language-models";
 
@@ -82,13 +82,7 @@ describe("the guide to language models", () => {
   }, async (t) => {
     const { url, answers } = await model(t, token("Hello"));
     const { server } = await readSite(t, PAGE, withModel(url));
-    const browser = await chromium.launch();
-    t.after(() => browser.close());
-    const open = async (): Promise<Page> => {
-      const page = await browser.newPage();
-      await page.goto(server.url);
-      return page;
-    };
+    const open = await tabsOf(t, server);
     const shows = (page: Page, text: string): Promise<void> =>
       waitFor(page, `document.querySelector("p").textContent === ${JSON.stringify(text)}`);
     const ask = async (page: Page, prompt: string): Promise<void> => {
@@ -119,10 +113,7 @@ describe("the guide to language models", () => {
   it("says that an answer is lost when the server was started again", { skip: chromium.skip }, async (t) => {
     const { url } = await model(t, token("Hello"));
     const { server, restart } = await readSite(t, PAGE, withModel(url));
-    const browser = await chromium.launch();
-    t.after(() => browser.close());
-    const page = await browser.newPage();
-    await page.goto(server.url);
+    const page = await (await tabsOf(t, server))();
     await page.evaluate('document.querySelector("form").requestSubmit()');
     await waitFor(page, 'document.querySelector("p").textContent === "Hello (open)"');
     await restart();

@@ -5,20 +5,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { chromium } from "../browser/engines/chromium.ts";
 import { waitFor } from "../browser/engines/engine.ts";
-import { readSite } from "./reader.ts";
+import { readSite, tabsOf } from "./reader.ts";
 
 const PAGE = "one-connection-for-all-tabs";
 
 describe("the guide to one connection for all tabs", { skip: chromium.skip }, () => {
   it("has one session for two tabs, of which one leads", async (t) => {
     const { server } = await readSite(t, PAGE);
-    const browser = await chromium.launch();
-    t.after(() => browser.close());
-    const first = await browser.newPage();
-    await first.goto(server.url);
+    const open = await tabsOf(t, server);
+    const first = await open();
     await waitFor(first, "document.title === 'leading'");
-    const second = await browser.newPage();
-    await second.goto(server.url);
+    const second = await open();
     await waitFor(second, "document.title === 'following'");
     for (const [page, text] of [
       [first, "one"],

@@ -8,6 +8,8 @@ import { join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { build } from "esbuild";
 import type { Server } from "../../src/index.ts";
+import { chromium } from "../browser/engines/chromium.ts";
+import type { Page } from "../browser/engines/engine.ts";
 import { block, program, run } from "./programs.ts";
 
 const FOLDER = "dist/test/how-to/pages";
@@ -88,4 +90,15 @@ export async function readSite(
   const bundle = join(folder, "bundle.js");
   writeFileSync(bundle, outputFiles[0]!.contents);
   return readServer(t, page, "// server.ts", (text) => edit(text).replace('"bundle.js"', JSON.stringify(bundle)));
+}
+
+/** Starts a Chromium, which ends with the test. Returns a function that opens this page in it, each time in a tab of its own. */
+export async function tabsOf(t: TestContext, { url }: Server): Promise<() => Promise<Page>> {
+  const browser = await chromium.launch();
+  t.after(() => browser.close());
+  return async () => {
+    const page = await browser.newPage();
+    await page.goto(url);
+    return page;
+  };
 }

@@ -14,7 +14,7 @@ import { needs } from "../support/needs.ts";
 import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
 import { block, type Program, program, run, start, write } from "./programs.ts";
-import { readServer, readSite } from "./reader.ts";
+import { readServer, readSite, tabsOf } from "./reader.ts";
 
 const PAGE = "streams";
 
@@ -25,13 +25,7 @@ describe("the guide to streams", () => {
     skip: chromium.skip,
   }, async (t) => {
     const { server } = await readSite(t, PAGE, (text) => text.replace("delay(100", "delay(5"));
-    const browser = await chromium.launch();
-    t.after(() => browser.close());
-    const open = async (): Promise<Page> => {
-      const page = await browser.newPage();
-      await page.goto(server.url);
-      return page;
-    };
+    const open = await tabsOf(t, server);
     const shows = (page: Page, test: string): Promise<void> =>
       waitFor(page, `document.querySelector("pre").textContent.${test}`);
     const press = (page: Page, button: string): Promise<unknown> =>
@@ -49,10 +43,7 @@ describe("the guide to streams", () => {
 
   it("says that the build is lost when the server was started again", { skip: chromium.skip }, async (t) => {
     const { server, restart } = await readSite(t, PAGE);
-    const browser = await chromium.launch();
-    t.after(() => browser.close());
-    const page = await browser.newPage();
-    await page.goto(server.url);
+    const page = await (await tabsOf(t, server))();
     await page.evaluate('document.querySelector("#start").click()');
     const shows = (test: string): Promise<void> => waitFor(page, `document.querySelector("pre").textContent.${test}`);
     await shows('endsWith(" open")');
