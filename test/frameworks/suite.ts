@@ -93,9 +93,14 @@ export function frameworkSuite(framework: Framework, more: (app: () => App) => v
         found.map((text) => /data: ?(\d)/.exec(text)?.[1]),
         ["1", "2", "3"],
       );
-      const plain = await download(live());
-      assert.deepEqual([plain.status, textsOf(plain).join("")], [200, "1\n2\n3\n"]);
-      assert.ok(plain.chunks.at(-1)!.at - plain.chunks[0]!.at > 100, "the parts come one after the other");
+      // A busy machine may give this process several parts at once, but not each time.
+      let isApart = false;
+      for (let tries = 0; tries < 10 && !isApart; tries++) {
+        const plain = await download(live());
+        assert.deepEqual([plain.status, textsOf(plain).join("")], [200, "1\n2\n3\n"]);
+        isApart = plain.chunks.at(-1)!.at - plain.chunks[0]!.at > 100;
+      }
+      assert.ok(isApart, "the parts come one after the other");
     });
 
     it("ends a channel whose client leaves", async () => {
