@@ -10,9 +10,12 @@ describe("examples/hono.js", () => {
       assert.match(await textOf(url), /^Routes: /);
       assert.equal((await fetch(`${url}/nothing`)).status, 404);
       assert.equal((await fetch(`${url}/echo/ann`)).status, 426);
-      const answer = await download(`${url}/count/3`);
+      let answer = await download(`${url}/count/3`);
+      const isApart = (): boolean => answer.chunks.at(-1)!.at - answer.chunks[0]!.at > 300;
+      // A busy machine may give this process several chunks at once, but not each time.
+      for (let tries = 0; tries < 10 && !isApart(); tries++) answer = await download(`${url}/count/3`);
       assert.deepEqual(textsOf(answer), ["1\n", "2\n", "3\n"]);
-      assert.ok(answer.chunks[2]!.at - answer.chunks[0]!.at > 300, "the chunks come one after the other");
+      assert.ok(isApart(), "the chunks come one after the other");
       const client = await Socket.open(t, `${url}/echo/ann`);
       client.send("hi");
       assert.equal(await client.next(), "ann: hi");
