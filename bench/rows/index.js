@@ -1,5 +1,6 @@
 // @ts-check
 // All rows, by theme and in the order in which they run. A new one is added here.
+import { applications } from "./applications.js";
 import { attached } from "./attached.js";
 import { cluster } from "./cluster.js";
 import { fetchHost } from "./fetch-host.js";
@@ -21,6 +22,7 @@ export const themes = [
   { title: "WebSocket", rows: wsEcho },
   { title: "Inside node:http", rows: attached },
   { title: "One message to many", rows: groups },
+  { title: "Applications", rows: applications },
   { title: "Several processes", rows: cluster },
   { title: "Sessions", rows: session },
   { title: "With an inspector", rows: inspected },
