@@ -3,7 +3,6 @@
 // end the check that everybody has received everything.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow, residentBytes } from "./cpu.js";
-import { fail } from "./generator.js";
 import { attachCounter } from "./instructions.js";
 import { allLatencies, forgetLatencies, latencies, nextLatencies } from "./latencies.js";
 
@@ -14,6 +13,8 @@ import { allLatencies, forgetLatencies, latencies, nextLatencies } from "./laten
 
 /** Time for the last deliveries to arrive. A server that is still behind after this long does not keep up with the rate. */
 const SETTLE_MS = 20_000;
+/** If half of a window's deliveries take longer than this, the server does not keep up: its queue, and its memory, would only grow. */
+const BEHIND_MS = 5000;
 /** Interval of a steady source's timer. */
 const TICK_MS = 5;
 
@@ -44,27 +45,35 @@ export async function measureApplication(config, { count, stop, missing }) {
     const window = { ...closeWindow(), rssMb: residentBytes(serverPid) / 1e6 };
     const report = { operations, latencies: latencies(), ...window };
     nextLatencies();
+    if (Number(report.latencies["p50"]) > BEHIND_MS) {
+      return refuse(`does not keep up: half of the deliveries take longer than ${BEHIND_MS / 1000} s`);
+    }
     if (ended < windows) {
       process.send?.({ ...report, at: ended * sampleSeconds });
       continue;
     }
     const serverInstructions = (await counter?.read()) ?? Number.NaN;
     await stop();
-    await settled(missing);
+    const text = await settled(missing);
+    if (text !== undefined) return refuse(`${SETTLE_MS / 1000} s after the end ${text}`);
     const end = config.sampleSeconds === undefined ? {} : { at: ended * sampleSeconds, all: allLatencies() };
     process.send?.({ ...report, serverInstructions, ...end }, () => process.exit());
   }
 }
 
-/** @param {() => string | undefined | Promise<string | undefined>} missing */
+/** Returns what is still missing when the time is over. @param {() => string | undefined | Promise<string | undefined>} missing */
 async function settled(missing) {
   const until = performance.now() + SETTLE_MS;
   for (;;) {
     const text = await missing();
-    if (text === undefined) return;
-    if (performance.now() > until) fail(new Error(`${SETTLE_MS / 1000} s after the end: ${text}`));
+    if (text === undefined || performance.now() > until) return text;
     await sleep(20);
   }
+}
+
+/** Ends the process, and lets the round fail. @param {string} error */
+function refuse(error) {
+  process.send?.({ error }, () => process.exit(1));
 }
 
 /**

@@ -168,10 +168,12 @@ function generatorOf(load, { countsInstructions }) {
 }
 
 /**
- * @param {{ operations: number, latencies?: Record<string, number> }
+ * Throws the error that a generator reports.
+ * @param {{ operations: number, latencies?: Record<string, number>, error?: string }
  *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>> & { serverInstructions?: number }} report
  */
-export function rates({ latencies, ...window }) {
+export function rates({ latencies, error, ...window }) {
+  if (error !== undefined) throw new Error(error);
   const {
     operations,
     seconds,
