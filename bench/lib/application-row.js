@@ -2,10 +2,12 @@
 // A row of an application: work at the rate of its users, measured in short rounds like other rows, and over minutes.
 import { rates, withLoad, workRow } from "./row.js";
 
-/** The window and the warm-up are longer than those of other rows: at a steady rate an optimizer has less work, and a turn is rare. */
+/** The window and the warm-up are longer than those of other rows: at a steady rate an optimizer has less work in a second. */
 const LONGEST_SECONDS = 2;
 const LONGER = 4;
 const WARMUP = 3;
+/** CPU time of the server in the warm-up at least, by second of the ordinary warm-up. */
+const WARMUP_CPU = 0.5;
 
 /**
  * @typedef {import("./row.js").Row & { overMinutes: OverMinutes }} ApplicationRow
@@ -32,7 +34,13 @@ export function applicationRow({ steady = {}, ...facts }) {
       column.key === "p99" ? [column, { key: "p99.9", title: "p99.9 ms", digits: 2 }] : [column],
     ),
     seconds: (options) => row.seconds(longer(options)) + 1,
-    round: (contender, options) => row.round(contender, longer(options)),
+    round: (contender, options) => {
+      const warm = { warmupCpuSeconds: options.warmupSeconds * WARMUP_CPU };
+      const longerOptions = longer(options);
+      return withLoad({ ...facts, config: { ...facts.config, ...warm } }, contender, longerOptions, async (generator) =>
+        rates(await generator.next(longerOptions.seconds * 1000)),
+      );
+    },
     overMinutes: (contender, { sampleSeconds, ...options }, onSample) =>
       withLoad(
         { ...facts, config: { ...facts.config, ...steady, sampleSeconds } },

@@ -3,6 +3,7 @@
 // end the check that everybody has received everything.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow, residentBytes } from "./cpu.js";
+import { hasWorkedLess } from "./generator.js";
 import { attachCounter } from "./instructions.js";
 import { allLatencies, forgetLatencies, latencies, nextLatencies } from "./latencies.js";
 
@@ -28,11 +29,12 @@ const TICK_MS = 5;
  * @param {() => string | undefined | Promise<string | undefined>} work.missing says what has not arrived yet
  */
 export async function measureApplication(config, { count, stop, missing }) {
-  const { serverPids, seconds, warmupSeconds, sampleSeconds = seconds } = config;
+  const { serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0, sampleSeconds = seconds } = config;
   const [serverPid = 0] = serverPids;
   const windows = Math.max(1, Math.round(seconds / sampleSeconds));
   const counter = windows === 1 ? attachCounter(serverPids) : undefined;
   await sleep(warmupSeconds * 1000);
+  while (hasWorkedLess(serverPids, warmupCpuSeconds)) await sleep(50);
   forgetLatencies();
   const begin = performance.now();
   for (let ended = 1; ended <= windows; ended++) {

@@ -93,7 +93,7 @@ async function join() {
     isCatchingUp = false;
     log.note(noted);
     if (type === "typing") {
-      if (t <= member.t) fail(new Error(`a notice comes twice: ${text}`));
+      if (t <= member.t || noted.event.name === name) fail(new Error(`a notice comes twice, or back: ${text}`));
       for (let missed = member.t + 1; missed < t; missed++) log.gap(missed, name);
       member.t = t;
       return;

@@ -6,7 +6,7 @@ import { measureApplication } from "../lib/application.js";
 import { now } from "../lib/clock.js";
 import { GROUPS, groupName, update } from "../lib/dashboard.js";
 import { eventStreams } from "../lib/event-streams.js";
-import { exchanges } from "../lib/exchanges.js";
+import { exchangeOnce, exchanges } from "../lib/exchanges.js";
 import { fail, openMany } from "../lib/generator.js";
 import { took } from "../lib/latencies.js";
 import { openSocketIo, openSocketIoPolls } from "../lib/socket-io.js";
@@ -49,20 +49,12 @@ const order = Object.entries(kinds).flatMap(([name, open]) => {
 });
 await openMany(order.length, (index) => Promise.resolve(order[index]?.(groupName(index), member(index % GROUPS))));
 
-/** @type {(body: string) => void} */
-let answered = () => {};
-const tell = exchanges({ port }, (body) => answered(body));
-tell("POST", "/start");
+await exchangeOnce({ port }, "POST", "/start");
 await measureApplication(config, {
   count: () => deliveries,
-  stop: () =>
-    new Promise((resolve) => {
-      answered = (body) => {
-        published = JSON.parse(body);
-        resolve(undefined);
-      };
-      tell("POST", "/stop");
-    }),
+  async stop() {
+    published = JSON.parse(await exchangeOnce({ port }, "POST", "/stop"));
+  },
   missing() {
     const behind = members.filter(({ group, n }) => n !== published[group]);
     if (behind.length === 0) return undefined;

@@ -6,7 +6,7 @@
 import { measureApplication } from "../lib/application.js";
 import { now } from "../lib/clock.js";
 import { eventStreams } from "../lib/event-streams.js";
-import { exchanges } from "../lib/exchanges.js";
+import { exchangeOnce } from "../lib/exchanges.js";
 import { closedByServer, fail, openMany } from "../lib/generator.js";
 import { took } from "../lib/latencies.js";
 import { wordOf } from "../lib/tokens.js";
@@ -23,21 +23,15 @@ let reading = 0;
 let isOver = false;
 
 await openMany(connections, async (index) => read(index));
-/** @type {string | undefined} */
-let running;
-const ask = exchanges({ port }, (body) => {
-  running = body;
-});
 await measureApplication(config, {
   count: () => tokens,
   stop() {
     isOver = true;
   },
-  missing() {
+  async missing() {
     if (reading > 0) return `${reading} answers are not complete`;
-    if (running === "0") return undefined;
-    ask("GET", "/running");
-    return `${running} answers are still made, and nobody reads them`;
+    const running = await exchangeOnce({ port }, "GET", "/running");
+    return running === "0" ? undefined : `${running} answers are still made, and nobody reads them`;
   },
 });
 

@@ -76,6 +76,7 @@ const streams = applicationRow({
     "node:http": "app-dashboard-node.js",
   },
   brief: ["unichannel", "better-sse"],
+  rank: "extra",
   without: { "Socket.IO": NO_STREAMS, ws: NO_STREAMS },
   config: { connections: 2000, shares: { stream: 1 } },
 });

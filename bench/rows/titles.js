@@ -47,6 +47,17 @@ export const TITLES = {
   "publish-mixed": "Messages delivered to a room of WebSockets, event streams and polls",
   "wake-polls": "Polls answered when a message comes, 1,000 at once",
 
+  "app-json": "JSON messages checked by a schema and answered",
+  "app-json-minutes": "Memory while JSON messages are checked and answered",
+  "app-chat": "Events in a chat of 500 people",
+  "app-chat-minutes": "Memory of a chat of 500 people who come and go",
+  "app-dashboard": "A live dashboard for 2,000 clients over WebSockets, event streams and polls",
+  "app-dashboard-minutes": "Memory of a live dashboard for 2,000 clients",
+  "app-dashboard-sse": "A live dashboard for 2,000 clients over event streams",
+  "app-dashboard-sse-minutes": "Memory of a live dashboard for 2,000 event streams",
+  "app-tokens": "Tokens of a language model to 500 readers",
+  "app-tokens-minutes": "Memory while a language model answers 500 readers",
+
   "redis-2": "Messages to all clients of two processes, over Redis",
   "redis-2-16": "Messages to all clients of two processes, over Redis, 16 at once",
   "nats-2": "Messages to all clients of two processes, over NATS",
