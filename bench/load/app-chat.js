@@ -27,7 +27,7 @@ const TIMED = 10;
 /** @typedef {{ name: string, n: number, t: number, socket: import("node:net").Socket }} Member */
 
 const log = new ChatLog(parse);
-/** Those who are here, the one who came first at the beginning. @type {Member[]} */
+/** The members at the moment, the oldest first. @type {Member[]} */
 const members = [];
 let [came, went, lines, notices, received] = [0, 0, 0, 0, 0];
 
