@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
-import { MINUTES_COLUMNS, minutesName, minutesTable } from "./lib/minutes.js";
+import { disturbances, MINUTES_COLUMNS, minutesName, minutesTable } from "./lib/minutes.js";
 import { installPeers, missing } from "./lib/peers.js";
 import { align } from "./lib/report.js";
 import { RESULTS } from "./lib/results.js";
@@ -109,7 +109,8 @@ async function runRow(row, peers) {
   // In the order of the row, also when they have ended in another one.
   const inOrder = Object.fromEntries(peers.flatMap((peer) => (measured[peer] ? [[peer, measured[peer]]] : [])));
   console.log(align([MINUTES_COLUMNS, ...minutesTable(inOrder)]));
-  if (values.dry) return;
+  for (const note of disturbances(inOrder)) console.log(`  note: ${note}`);
+  if (values.dry || Object.keys(inOrder).length === 0) return;
   const file = `${machine.date.slice(0, 10)}-${minutesName(row.name)}.json`;
   const { sampleSeconds } = options;
   const result = {

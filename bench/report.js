@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
-import { MINUTES_COLUMNS, memoryLines, minutesName, minutesTable, newestMinutes } from "./lib/minutes.js";
+import { disturbances, MINUTES_COLUMNS, memoryLines, minutesName, minutesTable, newestMinutes } from "./lib/minutes.js";
 import { beside, bestPeer, comparedColumn, newest, number, RESULTS, values } from "./lib/results.js";
 import { summary } from "./lib/stats.js";
 import { timeline } from "./lib/timeline.js";
@@ -133,7 +133,11 @@ function section(measured) {
   const { row, file, machine, rounds } = measured;
   const column = comparedColumn(measured);
   const [subject = ""] = Object.keys(rounds);
-  const tails = ["p50", "p99"].filter((key) => Object.values(rounds).some(([sample]) => sample?.[key] !== undefined));
+  const tails = ["p50", "p99", "p99.9"].filter(
+    (key) =>
+      row.columns.some((column) => column.key === key) &&
+      Object.values(rounds).some(([sample]) => sample?.[key] !== undefined),
+  );
   const lines = Object.keys(rounds).map((peer) => {
     const { median, min, max } = summary(values(measured, peer, column.key));
     const ratio = beside(measured, peer);
@@ -198,6 +202,11 @@ function minutesSection({ row, title, file, machine, options, peers, failed }) {
     `| ${MINUTES_COLUMNS.join(" | ")} |`,
     `| ---${" | ---:".repeat(MINUTES_COLUMNS.length - 1)} |`,
     ...minutesTable(peers).map((line) => `| ${line.join(" | ")} |`),
-    ...(failures.length > 0 ? ["", `Left out: ${failures.join("; ")}.`] : []),
+    ...[
+      ["Left out", failures],
+      ["Noise", disturbances(peers)],
+    ].flatMap(([what, notes]) =>
+      notes?.length ? ["", `${what}: ${/** @type {string[]} */ (notes).join("; ")}.`] : [],
+    ),
   ].join("\n");
 }

@@ -2,6 +2,7 @@
 // The numbers of an application row over minutes, for its table and its chart.
 import { readdirSync, readFileSync } from "node:fs";
 import { number, RESULTS } from "./results.js";
+import { isDisturbed } from "./row.js";
 import { summary } from "./stats.js";
 
 /** @typedef {{ samples: readonly import("./row.js").Sample[], all: Readonly<Record<string, number>> }} Long of one peer */
@@ -60,6 +61,16 @@ export function minutesTable(peers) {
       number(rss((at) => at > last - 60)),
       number(summary(of("rssMb")).max),
     ];
+  });
+}
+
+/** Says in how many samples the server had to wait for its core. @param {Readonly<Record<string, Long>>} peers */
+export function disturbances(peers) {
+  return Object.entries(peers).flatMap(([peer, { samples }]) => {
+    const disturbed = samples.filter(isDisturbed).length;
+    return disturbed === 0
+      ? []
+      : [`in ${disturbed} of ${samples.length} samples of ${peer} other work was on the server's core`];
   });
 }
 
