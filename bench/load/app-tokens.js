@@ -41,7 +41,9 @@ function read(index) {
   let received = 0;
   let stopAt = Number.POSITIVE_INFINITY;
   let isStopped = false;
-  const onClose = () => isStopped || closedByServer();
+  let isReading = false;
+  // At the end of the work a server may close a connection that is silent.
+  const onClose = () => isStopped || (isOver && !isReading) || closedByServer();
   const connection = eventStreams(
     { port, onClose },
     {
@@ -62,6 +64,7 @@ function read(index) {
         if (isStopped) return;
         if (received !== expected) fail(new Error(`${received} of ${expected} tokens`));
         reading -= 1;
+        isReading = false;
         expected = config.tokens;
         if (!isOver) next();
       },
@@ -71,6 +74,7 @@ function read(index) {
 
   function next() {
     reading += 1;
+    isReading = true;
     received = 0;
     stopAt = ++answers % STOPPED === 0 ? Math.ceil(expected / 2) : Number.POSITIVE_INFINITY;
     connection.ask(`/answer?tokens=${expected}`);
