@@ -112,9 +112,9 @@ async function join() {
   }
 }
 
-/** One of those who stay for a while: the server might not read the last words of one who goes. @param {number} turn */
+/** One of the newer half of the members: the server might not read the last words of one who goes. @param {number} turn */
 function speaker(turn) {
-  const staying = Math.floor(members.length / 10);
+  const staying = Math.floor(members.length / 2);
   return /** @type {Member} */ (members[staying + (turn % (members.length - staying))]);
 }
 
