@@ -3,10 +3,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
-import { beside, bestPeer, comparedColumn, newest, number, RESULTS, values } from "./lib/results.js";
+import { beside, bestPeer, comparedColumn, newest, newestResult, number, RESULTS, values } from "./lib/results.js";
 import { summary } from "./lib/stats.js";
 import { themes } from "./rows/index.js";
 import { TITLES, UNITS } from "./rows/titles.js";
+import { besidePublished } from "./scale/published.js";
+import { curveTable, scaleCurves, scaleTable } from "./scale/report.js";
 
 /** @typedef {import("./lib/results.js").Measured} Measured */
 
@@ -22,6 +24,10 @@ const grown = grownRows();
 for (const { name, title, unit, xUnit, lines } of grown) {
   save(`${name}.svg`, curves({ ...titlesOf(name, title), unit: UNITS[unit] ?? unit, xUnit, lines }));
 }
+/** The newest run of `npm run bench:scale`. @type {(import("./scale/measure.js").ScaleResult & { file: string }) | undefined} */
+const scale = newestResult("scale");
+const scaled = scale === undefined ? [] : scaleCurves(scale);
+for (const { name, title, ...curve } of scaled) save(`${name}.svg`, curves({ ...titlesOf(name, title), ...curve }));
 writeFileSync(new URL("README.md", RESULTS), page());
 console.log(`${all.length} rows: bench/results/README.md, bench/results/charts/`);
 
@@ -82,6 +88,7 @@ function page() {
       const ofCurves = grown.filter(({ points }) => points[0] !== undefined && measured.includes(points[0]));
       return sections.length + ofCurves.length === 0 ? [] : [`## ${title}`, ...sections, ...ofCurves.map(curveSection)];
     }),
+    ...scaleSections(),
   ].join("\n\n")}\n`;
 }
 
@@ -150,6 +157,24 @@ function section(measured) {
     ...lines,
     ...(without.length > 0 ? ["", `Not there: ${without.join("; ")}.`] : []),
   ].join("\n");
+}
+
+/** The run of `npm run bench:scale`: its table, and its curves with theirs. */
+function scaleSections() {
+  if (scale === undefined) return [];
+  const { file, machine } = scale;
+  return [
+    "## Scale",
+    `\`npm run bench:scale\`, [one run of ${number(scale.tookSeconds / 60)} minutes](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}; ` +
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}. Servers, clients and Redis share these cores; ` +
+      `the load average before was ${number(machine.loadAverage, 1)}. [What each line is, and what others have published](../README.md#as-many-connections-as-the-machine-holds).`,
+    scaleTable(scale),
+    `### Beside what others have published\n\n${besidePublished(scale)}`,
+    ...scaled.map(
+      (curve) =>
+        `### ${curve.name}\n\n${curve.title}.\n\n![${TITLES[curve.name]}](charts/${curve.name}.svg)\n\n${curveTable(curve)}`,
+    ),
+  ];
 }
 
 /** A curve's table: a line for each of its points. @param {ReturnType<typeof grownRows>[number]} grown */

@@ -66,6 +66,11 @@ export const TITLES = {
   "idle-sse": "Memory of a silent event stream",
   "idle-poll": "Memory of a waiting poll",
   "idle-session": "Memory of a silent resumable session",
+  "scale-delivery": "CPU time of a message to one of many members, by the number of members",
+  "scale-memory": "Memory of a silent WebSocket, by the number of WebSockets",
+  "scale-groups": "Time of a message to its member, by the number of groups in a process",
+  "scale-reconnect": "Time until all sessions are back after a restart, by the number of sessions",
+
   start: "Time until a new process listens",
   import: "Time until a new process has imported the library",
 
