@@ -9,7 +9,7 @@ import { now } from "./clock.js";
 import { settledMemory } from "./memory.js";
 import { ECHOED, PUBLISHED, sequenceAt } from "./messages.js";
 
-/** As in src/client/carrier-selector.ts. */
+/** As in src/client/carrier-selector.ts and limits.ts. */
 const FIRST_MS = 500;
 const CAP_MS = 30_000;
 /**
@@ -17,6 +17,8 @@ const CAP_MS = 30_000;
  * these are taken, a connection costs the client 0.5 ms instead of 0.07.
  */
 const PER_ADDRESS = 5000;
+/** An attempt that is not open after this time has failed: a packet was dropped, and the kernel waits longer and longer. */
+const ATTEMPT_MS = 10_000;
 /** Connections that one process opens at the same time. */
 const IN_FLIGHT = 100;
 /** The interval of the timer that sends the messages that are due. */
@@ -43,6 +45,8 @@ const isOpen = new Uint8Array(capacity);
 const lostAt = new Float64Array(capacity);
 /** The time from the loss until the client was back. */
 const awayMs = new Float64Array(capacity);
+/** Attempts that are not open, and the times at which they began. @type {Map<number, number>} */
+const opening = new Map();
 /** Beginnings of answers and frames whose end has not arrived. @type {Map<number, Buffer>} */
 const held = new Map();
 
@@ -78,6 +82,7 @@ function open(client, toPort, attempt, onOpen) {
     },
   });
   sockets[client] = socket;
+  opening.set(client, now());
   socket.on("error", ignore);
   socket.on("close", () => closed(client, attempt, onOpen));
   socket.write(HANDSHAKE);
@@ -86,10 +91,16 @@ function open(client, toPort, attempt, onOpen) {
 /** A close follows. */
 function ignore() {}
 
+setInterval(() => {
+  const late = now() - ATTEMPT_MS;
+  for (const [client, begin] of opening) if (begin < late) sockets[client]?.destroy();
+}, 1000).unref();
+
 /** @param {number} client @param {number} attempt @param {(() => void) | undefined} onOpen */
 function closed(client, attempt, onOpen) {
   const wasOpen = isOpen[client] === 1;
   held.delete(client);
+  opening.delete(client);
   if (wasOpen) {
     isOpen[client] = 0;
     lostAt[client] = now();
@@ -127,6 +138,7 @@ function head(client, bytes, end, onOpen) {
     return end;
   }
   isOpen[client] = 1;
+  opening.delete(client);
   counts.open += 1;
   if (lostAt[client] !== 0) {
     backAt = now();

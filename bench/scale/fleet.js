@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { cpuSecondsOf } from "../lib/cpu.js";
 import { allowedCores } from "../lib/machine.js";
 import { startBroker } from "../lib/processes.js";
+import { number } from "../lib/results.js";
 import { Child, owned } from "./child.js";
 import { now } from "./clock.js";
 import { backlogOverflows, kernelMemory } from "./memory.js";
@@ -13,8 +14,12 @@ import { backlogOverflows, kernelMemory } from "./memory.js";
 const WARM_CONNECTIONS = 100;
 /** Pairs that start at the same time. */
 const STARTING = 4;
-/** Time for the slowest question: to open a whole share, or to receive one message, on a machine that is busy. */
+/** Time for the slowest question, such as to receive one message, on a machine that is busy. */
 const PATIENCE_MS = 180_000;
+/** Time for the connections of one step. */
+const OPENING_MS = 600_000;
+/** Interval of the lines that tell of the progress of opening. */
+const PROGRESS_MS = 15_000;
 
 /** A server and its clients. `warm`: its connections when its memory was measured first. @typedef {{ server: Child, clients: Child, port: number, open: number, warm: number, base: { rss: number, heapUsed: number } }} Pair */
 
@@ -51,9 +56,9 @@ export class Fleet {
 
   /**
    * Opens connections until there are so many. What is counted begins when the processes are there.
-   * @param {number} connections
+   * @param {number} connections @param {(what: string) => void} say
    */
-  async openTo(connections) {
+  async openTo(connections, say) {
     const servers = Math.ceil(connections / this.#share);
     while (this.#pairs.length < servers) {
       const count = Math.min(STARTING, servers - this.#pairs.length);
@@ -72,17 +77,21 @@ export class Fleet {
       if (count <= 0) continue;
       missing -= count;
       pair.open += count;
-      opening.push(pair.clients.ask("open", { count }, PATIENCE_MS));
+      opening.push(pair.clients.ask("open", { count }, OPENING_MS));
     }
-    await Promise.all(opening);
+    const progress = setInterval(async () => {
+      const [open, failed] = await Promise.all([this.#counts("open"), this.#counts("failed")]);
+      say(`${number(open)} are open, ${number(failed)} attempts failed`);
+    }, PROGRESS_MS);
+    await Promise.all(opening).finally(() => clearInterval(progress));
     return { opened: connections - before, seconds: (now() - begin) / 1000, ...cpu() };
   }
 
-  /** @param {number} number @returns {Promise<Pair>} */
-  async #start(number) {
+  /** @param {number} index @returns {Promise<Pair>} */
+  async #start(index) {
     const server = new Child("server.js", { redisPort: this.#redis.port, ...this.#serverOptions });
     const { port } = await server.ask("port");
-    const clients = new Child("clients.js", { number, port, capacity: this.#share }, ["--v8-pool-size=1"]);
+    const clients = new Child("clients.js", { number: index, port, capacity: this.#share }, ["--v8-pool-size=1"]);
     const warm = Math.min(WARM_CONNECTIONS, Math.ceil(this.#share / 10));
     await clients.ask("open", { count: warm });
     return { server, clients, port, open: warm, warm, base: await server.ask("memory") };

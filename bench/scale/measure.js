@@ -8,7 +8,7 @@ import { kernelMemory } from "./memory.js";
 import { KEPT_BYTES } from "./plan.js";
 
 /** Where opening stops to measure. */
-const STAGES = [100, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000, 300_000, 400_000];
+const STAGES = [100, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000, 200_000];
 /** Deliveries of the measurement at a stage, about. Where these are many messages, the first half is for the optimizer. */
 const STAGE_DELIVERIES = 30_000;
 const MOST_MESSAGES = 200;
@@ -61,7 +61,7 @@ async function measureService({ connections, seconds, intervalSeconds, share, pi
   const fleet = new Fleet(redis, { share, pingIntervalMs, backlog });
   const stages = [];
   for (const stage of [...STAGES.filter((size) => size < connections), connections]) {
-    const measured = await measureStage(fleet, stage);
+    const measured = await measureStage(fleet, stage, say);
     stages.push(measured);
     const { opened, seconds: took, messages, kernel } = measured;
     const rate = opened > 0 ? ` at ${number(opened / took)} in a second` : "";
@@ -88,9 +88,9 @@ async function measureService({ connections, seconds, intervalSeconds, share, pi
   return { before, stages, idle, light, after, killed, publishedAfter, faults };
 }
 
-/** @param {Fleet} fleet @param {number} connections */
-async function measureStage(fleet, connections) {
-  const opened = await fleet.openTo(connections);
+/** @param {Fleet} fleet @param {number} connections @param {(what: string) => void} say */
+async function measureStage(fleet, connections, say) {
+  const opened = await fleet.openTo(connections, say);
   const memory = await fleet.memory();
   if (memory.members !== connections) throw new Error(`${memory.members} of ${connections} connections are members`);
   const messages = [];

@@ -18,8 +18,8 @@ export function scaleCurves({ stages, before, simulated, groups, groupsOverRedis
   return [
     {
       name: "scale-delivery",
-      title: "CPU time of a delivery, one message at a time to all",
-      unit: "µs of server CPU for each delivery",
+      title: "each delivery, one message at a time to all",
+      unit: "µs of server CPU",
       xUnit: "members",
       digits: 2,
       lines: [
@@ -29,7 +29,7 @@ export function scaleCurves({ stages, before, simulated, groups, groupsOverRedis
     },
     {
       name: "scale-memory",
-      title: "memory of silent connections that are members of one group",
+      title: "members of one group, in many processes",
       unit: "kB for each connection",
       xUnit: "connections",
       digits: 1,
@@ -44,7 +44,7 @@ export function scaleCurves({ stages, before, simulated, groups, groupsOverRedis
     },
     {
       name: "scale-groups",
-      title: "publish to one of many groups of a process until its member has the message, median",
+      title: "from publish to the one member of a group, median",
       unit: "ms",
       xUnit: "groups",
       digits: 2,
@@ -55,7 +55,7 @@ export function scaleCurves({ stages, before, simulated, groups, groupsOverRedis
     },
     {
       name: "scale-reconnect",
-      title: "graceful stop and restart of a server until all its sessions are back",
+      title: "sessions of a server that stops gracefully",
       unit: "seconds until all are back",
       xUnit: "sessions",
       digits: 1,
