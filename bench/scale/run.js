@@ -52,6 +52,7 @@ let isEnding = false;
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(signal, () => void end(130, `stopped by ${signal}`));
 }
+process.on("uncaughtException", (error) => void end(1, String(error.stack)));
 const limit = Number(values.minutes) * 60_000;
 setTimeout(() => void end(1, `stopped after ${values.minutes} minutes, the limit of --minutes`), limit).unref();
 run().then(
