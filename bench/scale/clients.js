@@ -22,7 +22,7 @@ const ATTEMPT_MS = 10_000;
 /** The same for the first attempt, which is not measured: a machine that is busy may be slow. */
 const FIRST_ATTEMPT_MS = 60_000;
 /** Connections that one process opens at the same time. */
-const IN_FLIGHT = 50;
+const IN_FLIGHT = 150;
 /** The interval of the timer that sends the messages that are due. */
 const TICK_MS = 10;
 const PING = 9;
