@@ -172,7 +172,7 @@ function scaleSections() {
     `### Beside what others have published\n\n${besidePublished(scale)}`,
     ...scaled.map(
       (curve) =>
-        `### ${curve.name}\n\n${curve.title}.\n\n![${TITLES[curve.name]}](charts/${curve.name}.svg)\n\n${curveTable(curve)}`,
+        `### ${curve.name}\n\n${curve.title}. ${curve.note}\n\n![${TITLES[curve.name]}](charts/${curve.name}.svg)\n\n${curveTable(curve)}`,
     ),
   ];
 }

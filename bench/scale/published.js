@@ -26,7 +26,7 @@ export function besidePublished({ machine, connections, servers, stages, before,
     "These are not measurements of the same thing:",
     "",
     `- *Machines.* Two million on 40 cores are 50,000 for each core, a million on the 40 CPUs that Centrifuge used at full load 25,000; here it is ${number(connections / machine.cores)}, and the clients are on the same cores. They are ` +
-      "also older by five to thirteen years: no time is comparable.",
+      "also older by six to thirteen years: no time is comparable.",
     "- *Loopback.* Here and for http-kit no byte went through a network card, nothing was lost, and the kernel held both ends. The others had client machines.",
     `- *What the connections did.* Ours are plain WebSockets in one group. Centrifuge's were in two channels each and came and went, at 10 CPUs for a million that received little (10 µs in a second for each; ours took ${number(idleMicros, 1)} µs, ` +
       "silent). http-kit answered requests. A message to all is one for us and for Phoenix; Centrifuge sent different ones to groups of ten.",
