@@ -4,12 +4,14 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
 import { disturbances, MINUTES_COLUMNS, memoryLines, minutesName, minutesTable, newestMinutes } from "./lib/minutes.js";
-import { beside, bestPeer, comparedColumn, newest, number, RESULTS, values } from "./lib/results.js";
+import { beside, bestPeer, comparedColumn, newest, newestResult, number, RESULTS, values } from "./lib/results.js";
 import { summary } from "./lib/stats.js";
 import { timeline } from "./lib/timeline.js";
 import { applications } from "./rows/applications.js";
 import { themes } from "./rows/index.js";
 import { TITLES, UNITS } from "./rows/titles.js";
+import { besidePublished } from "./scale/published.js";
+import { curveTable, scaleCurves, scaleTable } from "./scale/report.js";
 
 /** @typedef {import("./lib/results.js").Measured} Measured */
 
@@ -30,6 +32,10 @@ for (const { row, title, peers } of long) {
   const name = minutesName(row.name);
   save(`${name}.svg`, timeline({ ...titlesOf(name, title), unit: "memory (RSS) in MB", lines: memoryLines(peers) }));
 }
+/** The newest run of `npm run bench:scale`. @type {(import("./scale/measure.js").ScaleResult & { file: string }) | undefined} */
+const scale = newestResult("scale");
+const scaled = scale === undefined ? [] : scaleCurves(scale);
+for (const { name, title, ...curve } of scaled) save(`${name}.svg`, curves({ ...titlesOf(name, title), ...curve }));
 writeFileSync(new URL("README.md", RESULTS), page());
 console.log(`${all.length} rows: bench/results/README.md, bench/results/charts/`);
 
@@ -91,6 +97,7 @@ function page() {
       return sections.length + ofCurves.length === 0 ? [] : [`## ${title}`, ...sections, ...ofCurves.map(curveSection)];
     }),
     ...(long.length === 0 ? [] : ["## Applications over minutes", ...long.map(minutesSection)]),
+    ...scaleSections(),
   ].join("\n\n")}\n`;
 }
 
@@ -163,6 +170,24 @@ function section(measured) {
     ...lines,
     ...(without.length > 0 ? ["", `Not there: ${without.join("; ")}.`] : []),
   ].join("\n");
+}
+
+/** The run of `npm run bench:scale`: its table, and its curves with theirs. */
+function scaleSections() {
+  if (scale === undefined) return [];
+  const { file, machine } = scale;
+  return [
+    "## Scale",
+    `\`npm run bench:scale\`, [one run of ${number(scale.tookSeconds / 60)} minutes](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}; ` +
+      `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}. Servers, clients and Redis share these cores; ` +
+      `the load average before was ${number(machine.loadAverage, 1)}. [What each line is, and what others have published](../README.md#as-many-connections-as-the-machine-holds).`,
+    scaleTable(scale),
+    `### Beside what others have published\n\n${besidePublished(scale)}`,
+    ...scaled.map(
+      (curve) =>
+        `### ${curve.name}\n\n${curve.title}. ${curve.note}\n\n![${TITLES[curve.name]}](charts/${curve.name}.svg)\n\n${curveTable(curve)}`,
+    ),
+  ];
 }
 
 /** A curve's table: a line for each of its points. @param {ReturnType<typeof grownRows>[number]} grown */

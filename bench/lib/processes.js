@@ -113,6 +113,7 @@ export async function startBroker(name, { core }) {
   });
   return {
     port,
+    pid: Number(child.pid),
     async stop() {
       await stop(child);
       rmSync(folder, { recursive: true, force: true });

@@ -77,6 +77,11 @@ export const TITLES = {
   "idle-sse": "Memory of a silent event stream",
   "idle-poll": "Memory of a waiting poll",
   "idle-session": "Memory of a silent resumable session",
+  "scale-delivery": "CPU time of a message, by the number of members",
+  "scale-memory": "Memory of each WebSocket, by their number",
+  "scale-groups": "Time of a message, by the number of groups",
+  "scale-reconnect": "Time until all sessions are back, by their number",
+
   start: "Time until a new process listens",
   import: "Time until a new process has imported the library",
 
