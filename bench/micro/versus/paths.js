@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { constants, deflateRawSync } from "node:zlib";
 import { checkoutAt, loadEngine } from "../../lib/engine.js";
-import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
+import { BINARY, maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
 
 /**
  * A round does `operations` operations.
@@ -16,6 +16,8 @@ import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
  */
 
 const MEMBERS = 1000;
+/** Node reads at most this much of a socket at once. */
+const READ_BYTES = 65_536;
 /** All connections of this process. @type {Stream[]} */
 const opened = [];
 const DEFLATE = [
@@ -37,6 +39,9 @@ const PATHS = {
   "ws-echo-1": (engine) => echo(engine, frameOf(32), 1),
   "ws-echo-16": (engine) => echo(engine, frameOf(32), 16),
   "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
+  /** Such a message comes in two reads. */
+  "ws-echo-64k-text": (engine) => echo(engine, frameOf(65_536), 1),
+  "ws-echo-64k-bytes": (engine) => echo(engine, frameOf(65_536, BINARY), 1),
   /** All connections send the same text in one turn. */
   "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
   "session-echo": (engine) => sessionEcho(engine, 32),
@@ -122,9 +127,9 @@ async function sessionEcho({ library, serve }, bytes) {
   };
 }
 
-/** A text message of `bytes` bytes. @param {number} bytes */
-function frameOf(bytes) {
-  return maskedFrame(TEXT, Buffer.alloc(bytes, "unichannel "));
+/** A message of `bytes` bytes. @param {number} bytes @param {number} [opcode] */
+function frameOf(bytes, opcode = TEXT) {
+  return maskedFrame(opcode, Buffer.alloc(bytes, "unichannel "));
 }
 
 /** The same, compressed (RFC 7692 §7.2.1). @param {number} bytes */
@@ -159,6 +164,9 @@ async function publish({ library, serve }, request, burst) {
 function reading(streams, bytes, inFlight) {
   const turns = 20;
   const copy = Buffer.alloc(bytes.length);
+  /** @type {Buffer[]} */
+  const reads = [];
+  for (let at = 0; at < copy.length; at += READ_BYTES) reads.push(copy.subarray(at, at + READ_BYTES));
   return {
     operations: turns * streams.length * inFlight,
     round: async () => {
@@ -166,7 +174,7 @@ function reading(streams, bytes, inFlight) {
         for (const stream of streams) {
           // Unmasking changes the bytes in place.
           bytes.copy(copy);
-          stream.listener.onBytes(copy);
+          for (const read of reads) stream.listener.onBytes(read);
         }
         await turn();
       }
