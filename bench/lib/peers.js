@@ -12,6 +12,7 @@ const require = createRequire(import.meta.url);
 const PACKAGES = new Map([
   ["ws", "ws"],
   ["ws as a string", "ws"],
+  ["ws with bufferutil", "bufferutil"],
   ["ws + node:http", "ws"],
   ["Fastify", "fastify"],
   ["Hono", "@hono/node-server"],
