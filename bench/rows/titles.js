@@ -23,6 +23,8 @@ export const TITLES = {
   "ws-echo-32-16": "Short WebSocket messages, 16 at once, each sent back",
   "ws-echo-1k": "WebSocket messages of 1 KiB, each sent back",
   "ws-echo-16k": "WebSocket messages of 16 KiB, each sent back",
+  "ws-echo-64k-text": "WebSocket texts of 64 KiB, each sent back",
+  "ws-echo-64k-bytes": "WebSocket messages of 64 KiB of bytes, each sent back",
   "ws-echo-1m": "WebSocket messages of 1 MiB, each sent back",
   "ws-deflate-1k": "Compressed WebSocket messages, each sent back",
   "ws-echo-size": "WebSocket messages sent back, by their size",
