@@ -14,7 +14,7 @@ const MAX_HELD_BYTES = 1_048_576;
 /** A message, or a request in its order among the messages. */
 export type Received = string | Uint8Array | IncomingRequest;
 
-/** What an Incoming has while it is paused, delivers, or has messages that the application has not taken. */
+/** The state of an Incoming that is paused, delivers, or has messages that the application has not taken. */
 interface Held {
   /** Undefined while nothing has had to wait. */
   messages: Queue<Received> | undefined;
