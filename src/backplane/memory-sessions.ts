@@ -1,7 +1,6 @@
 // A session store inside one process: for tests, for several servers of one process, and as the simplest example of a session
 // store. The moves of a record are written here in full; those over a broker do the same in one step of the broker.
 
-import { randomBytes } from "node:crypto";
 import { copied } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { checkMethods, checkOptions, type OptionTable } from "../base/option-values.ts";
@@ -74,7 +73,7 @@ class ExpiringMap<T> {
 class MemoryRecords {
   readonly sessions: ExpiringMap<SessionRecord>;
   readonly addresses: ExpiringMap<string>;
-  readonly secret: string = randomBytes(32).toString("base64url");
+  readonly secret: string = process.getBuiltinModule("node:crypto").randomBytes(32).toString("base64url");
 
   constructor(clock: Clock) {
     this.sessions = new ExpiringMap(clock);
