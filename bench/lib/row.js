@@ -122,7 +122,13 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
           started.push(one);
         }
         const ports = servers.map(({ port }) => port);
-        const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
+        const target = {
+          port: ports[0],
+          ports,
+          serverPids: servers.flatMap(({ pids }) => pids),
+          seconds,
+          warmupSeconds,
+        };
         const generator = startLoad(
           generatorOf(load, options),
           { ...config, ...configs[peer], ...target, connections },

@@ -81,7 +81,7 @@ describe("a service on all cores", () => {
     const [late] = await GroupMember.openAll(t, service, 1);
     await service.get("/publish", "end");
     const living = members.filter(({ pid }) => pid !== killed);
-    assert.ok(living.length >= 6);
+    assert.ok(living.length > 0 && living.length < members.length);
     await until(() => [...living, late!].every(({ heard }) => heard.at(-1) === "end"), "all have heard the end");
     // The history has all of it: a member that joins later has the same.
     for (const { heard } of living) assert.deepEqual(heard, late!.heard);
@@ -95,9 +95,9 @@ describe("a service on all cores", () => {
 
   it("gives a worker that stood still what it has missed, or tells its members", async (t) => {
     const service = await ProcessesService.start(t, { count: 2, history: 200 });
-    const members = await GroupMember.openAll(t, service, 4);
+    const members = await GroupMember.openAll(t, service, 8);
     const [frozen, other] = await service.pids();
-    await untilAsync(async () => (await service.get("/present")).split(",").length === 4, "all are present");
+    await untilAsync(async () => (await service.get("/present")).split(",").length === 8, "all are present");
     const { socket } = members.find(({ pid }) => pid === other)!;
     signal(frozen!, "SIGSTOP");
     const text = "x".repeat(20_000);

@@ -28,7 +28,9 @@ const service = await runProcesses(order.count, worker, {
 });
 say("started", "", service.pids);
 
-for await (const line of createInterface({ input: process.stdin })) {
+createInterface({ input: process.stdin }).on("line", obey);
+
+async function obey(line: string): Promise<void> {
   if (line === "replace") {
     await service.replace().then(
       () => say("replaced", "", service.pids),
@@ -42,7 +44,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (line === "stop") {
     await service.stop();
     say("all stopped", "");
-    break;
+    // Nothing else keeps this process alive.
+    process.stdin.destroy();
   }
 }
 

@@ -15,7 +15,7 @@ const CHILD = fileURLToPath(new URL("./processes-child.js", import.meta.url));
 
 export class ProcessesService {
   readonly all: ServiceEvent[] = [];
-  /** What the first process and its workers have printed as errors. */
+  /** The errors that the first process and its workers have printed. */
   errors = "";
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
@@ -114,7 +114,9 @@ export class ProcessesService {
     const init = body === undefined ? {} : { method: "POST", body };
     // Each request has a connection of its own, and with it perhaps another worker.
     const headers = { Connection: "close" };
-    return (await fetch(`http://127.0.0.1:${this.port}${path}`, { ...init, headers })).text();
+    // One that was given to a worker which is killed before it takes it is never answered.
+    const signal = AbortSignal.timeout(3000);
+    return (await fetch(`http://127.0.0.1:${this.port}${path}`, { ...init, headers, signal })).text();
   }
 }
 

@@ -141,7 +141,7 @@ class CuttingProxy {
     ] as const) {
       from.on("data", (bytes: Buffer) => {
         if (left <= 0) return;
-        // What arrives in the same turn as the end would be lost with a reset.
+        // A reset drops bytes that are on their way: it comes when these are written.
         to.write(bytes.subarray(0, left), () => left <= 0 && end());
         left -= bytes.length;
       });
