@@ -26,11 +26,11 @@ export const processes = [
   }),
   workRow({
     name: "processes-publish",
-    title: "messages of 128 bytes to 100 members of 2 processes of one machine, 16 on their way",
+    title: "messages of 128 bytes to 1,000 members of 2 processes of one machine, 16 on their way",
     rank: "extra",
     peers: peersOf("publish"),
     targets,
     load: "cluster.js",
-    config: { connections: 100, inFlight: 16 },
+    config: { connections: 1000, inFlight: 16 },
   }),
 ];

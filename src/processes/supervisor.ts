@@ -71,7 +71,12 @@ export class Supervisor {
       if (!this.#workers.has(old) || old.isStopping) continue;
       if (this.#stopped !== undefined) return;
       const next = this.#begin();
-      await next.started;
+      try {
+        await next.started;
+      } catch (error) {
+        await next.stop(0);
+        throw error;
+      }
       this.#replaceWhenDead(next);
       await old.stop(this.#options.stopMs);
     }
