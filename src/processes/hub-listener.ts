@@ -15,8 +15,8 @@ export class HubListener {
     this.path = path;
   }
 
-  /** Resolves when it listens. Rejects with Node's own error. */
-  static async listen(): Promise<HubListener> {
+  /** Resolves when it listens. Rejects with Node's own error. `report` gets later errors, such as too many open files. */
+  static async listen(report: (error: unknown) => void = () => {}): Promise<HubListener> {
     // `mkdtemp` makes a folder of mode 0700: no other user of the machine gets to the socket.
     const folder = await mkdtemp(join(tmpdir(), "unichannel-"));
     const listener = new HubListener(join(folder, "hub.sock"));
@@ -26,6 +26,7 @@ export class HubListener {
       netServer.listen(listener.path, resolve);
     });
     netServer.removeAllListeners("error");
+    netServer.on("error", report);
     return listener;
   }
 

@@ -41,7 +41,7 @@ export class Supervisor {
 
   /** Resolves when all workers have started. Ends all and rejects if one does not. */
   async start(): Promise<void> {
-    this.#hub = await HubListener.listen();
+    this.#hub = await HubListener.listen(this.#options.report);
     try {
       const begun = Array.from({ length: this.#options.count }, () => this.#begin());
       await Promise.all(begun.map(({ started }) => started));

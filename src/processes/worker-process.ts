@@ -29,8 +29,8 @@ export class WorkerProcess {
       worker.once("exit", (code: number | null, signal: string | null) => {
         resolve(signal === null || signal === undefined ? `code ${code}` : signal);
       });
-      // The process could not be started.
-      worker.once("error", (error) => {
+      worker.on("error", (error) => {
+        // The process could not be started. Of one that was, a message could not be sent: it is ending.
         if (worker.process.pid === undefined) resolve(error.message);
       });
     });
