@@ -31,7 +31,7 @@ for (const fields of [FEW, MORE]) {
     // A write needs the bytes.
     bench(`${name}: encodeResponseHead`, () => do_not_optimize(Buffer.from(encodeResponseHead(200, fields), "latin1")));
     bench(`${name}: cachedHead`, () =>
-      do_not_optimize(Buffer.from(cachedHead(200, [...fields], "", "") ?? "", "latin1")),
+      do_not_optimize(Buffer.from(cachedHead(200, [...fields], "", "", 11) ?? "", "latin1")),
     );
     bench(`${name}: join`, () => do_not_optimize(Buffer.from(joined(200, fields), "latin1")));
   });

@@ -354,8 +354,8 @@ export class Http1Connection extends OutputSource {
   #framing(response: ResponseHead, length: number | undefined): Pick<FramedHead, "head" | "bodyless"> {
     if (length !== undefined && this.#isOrdinary() && statusHasBody(response.status)) {
       const { dateField, serverField } = this.#options;
-      const head = cachedHead(response.status, response.fields, dateField(), serverField);
-      if (head !== undefined) return { head: `${head}Content-Length: ${length}\r\n\r\n`, bodyless: false };
+      const head = cachedHead(response.status, response.fields, dateField(), serverField, length);
+      if (head !== undefined) return { head, bodyless: false };
     }
     // RFC 9110 §10.1.1: a client still waiting for 100 may or may not send its body after a final status.
     const mayPersist = this.#keepAlive && !this.#awaitsContinue && !this.#isLast();

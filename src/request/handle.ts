@@ -8,7 +8,7 @@ import { failureOf, isClientsFault, OVERLOADED } from "../channel/failure.ts";
 import { checkFields } from "../channel/headers.ts";
 import { isChannelResponse } from "../channel/marker.ts";
 import { implementationOf } from "../channel/public-channel.ts";
-import { type Sendable, type SendData, type SendInit, toSendable } from "../channel/send-data.ts";
+import { isLiteral, type Sendable, type SendData, type SendInit, toSendable } from "../channel/send-data.ts";
 import { discardBody, discardSource } from "../channel/source.ts";
 import type { Handshake } from "../codec/ws-handshake.ts";
 import { ownSize } from "../protocol/encoded-message.ts";
@@ -99,7 +99,7 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
   try {
     if (request.channel !== undefined) checkNothingElse(request, result);
     else if (result === undefined) respond(request, NOT_FOUND);
-    else if (isLiteral(result)) respond(request, result);
+    else if (isTextOrLiteral(result)) respond(request, result);
     else if (result instanceof Response) answerResponse(request, result, source);
     else if (implementationOf(result) !== undefined)
       throw new ChannelError("BAD_DATA", "a channel of another request; return the one that this request has");
@@ -110,8 +110,8 @@ function answer(request: ChannelRequest, result: HandlerResult, source: Source =
 }
 
 /** True for text or an object literal. Tested first: nearly all results are one, and Fetch is loaded only when it is used. */
-function isLiteral(result: HandlerResult): result is string | SendInit {
-  return typeof result === "string" || (result !== null && Object.getPrototypeOf(result) === Object.prototype);
+function isTextOrLiteral(result: HandlerResult): result is string | SendInit {
+  return typeof result === "string" || (typeof result === "object" && result !== null && isLiteral(result));
 }
 
 function answerResponse(request: ChannelRequest, response: Response, source: Source): void {

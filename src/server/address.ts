@@ -12,7 +12,7 @@ export type Address =
   | { readonly path: string }
   | { readonly port: number; readonly host: string | undefined };
 
-/** Silence after which TCP sends its first keep-alive probe. */
+/** Silence after which TCP sends its first keep-alive probe, which finds a peer that has vanished without a FIN. */
 export const KEEP_ALIVE_MS = 30_000;
 
 /** sd_listen_fds(3): the first descriptor after stdin, stdout and stderr. */

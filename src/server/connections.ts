@@ -11,7 +11,7 @@ import type { ClientConnection } from "../transport/http1/exchange.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
 import { ProxyListener } from "../transport/io/proxy-listener.ts";
-import { addressOf } from "./address.ts";
+import { addressOf, KEEP_ALIVE_MS } from "./address.ts";
 import { AddressLimit, BUSY } from "./admission.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
@@ -44,6 +44,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   readonly isUnix = false;
   readonly buffered: BufferBudget;
   readonly writeTimeoutMs: number;
+  readonly keepAliveMs: number = KEEP_ALIVE_MS;
   /** Reads PROXY headers; undefined where connections have none. Set before the first connection. */
   front: Front | undefined;
   /** Undefined where there is no HTTP/2. Set before the first connection. */

@@ -19,6 +19,8 @@ export interface StreamOwner {
   readonly buffered: BufferBudget;
   /** How long a peer may take none of the unsent bytes, in milliseconds. */
   readonly writeTimeoutMs: number;
+  /** Silence in milliseconds after which TCP probes a peer; undefined where the socket has another owner, who decides it. */
+  readonly keepAliveMs?: number;
   /** Ends a listener that has waited for its client for too long. Returns true if it did. */
   tickListener(listener: ByteStreamListener | undefined, now: number): boolean;
   /** Other code has ended the socket of a stream. Only where sockets have a second owner. */

@@ -13,6 +13,7 @@ import { RESET, type ServerStream } from "../transport/http2/server-stream.ts";
 import { Http2Stream, type Http2StreamOwner } from "../transport/http2/stream.ts";
 import { Inactivity } from "../transport/input/inactivity.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
+import { KEEP_ALIVE_MS } from "./address.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
 import type { OpenConnection } from "./exchange-source.ts";
 import type { Http2Limits } from "./http2-options.ts";
@@ -55,6 +56,7 @@ export class Http2Connection implements OpenConnection, Http2StreamOwner {
     this.writeTimeoutMs = server.limits.writeTimeoutMs;
     this.#server = server;
     this.#socket = socket;
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#owner = owner;
     this.#lost = new LostBytes(limits.maxSessionBytes);
     this.#resets = new RateLimit(limits.maxResetsPerSecond);

@@ -4,7 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import type { TlsOptions, Server as TlsServer } from "node:tls";
 import { ChannelError } from "../base/errors.ts";
 import { type Moves, StateMachine } from "../base/state-machine.ts";
-import { type Address, isLoopbackAddress, KEEP_ALIVE_MS, listen, toListenAddress, urlOf } from "./address.ts";
+import { type Address, isLoopbackAddress, listen, toListenAddress, urlOf } from "./address.ts";
 import { Connections } from "./connections.ts";
 import type { EngineListener } from "./engine-listener.ts";
 import type { ExchangeServer } from "./exchange-server.ts";
@@ -15,11 +15,8 @@ import { SERVE_DEFAULTS, type ServeOptions, toTimerMs } from "./options.ts";
 import { toProxyFront } from "./proxy-front.ts";
 import type { TlsRenewal } from "./tls-options.ts";
 
-/**
- * A FIN from the client ends its side only: the answer to its request still goes out. Keep-alive probes find peers that
- * vanished without a FIN while the server has nothing to send.
- */
-const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+/** A FIN from the client ends its side only: the answer to its request still goes out. */
+const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true };
 
 /** The functions of TLS. */
 export type TlsEngine = typeof import("./tls.ts");

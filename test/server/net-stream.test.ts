@@ -1,6 +1,7 @@
 // A ByteStream over real sockets, with a peer that reads when the test says so, and ticks in virtual time.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
@@ -12,6 +13,7 @@ import { BunStream } from "../../src/server/bun/stream.ts";
 import type { EngineStream, StreamOwner } from "../../src/server/engine-stream.ts";
 import { NetStream } from "../../src/server/net-stream.ts";
 import { BufferBudget } from "../../src/transport/io/buffer-budget.ts";
+import { seeded } from "../support/random.ts";
 import { lacks } from "../support/runtime.ts";
 import { certificate, noCertificate } from "../support/serving.ts";
 import { deferred, settled, until, within } from "../support/wait.ts";
@@ -133,6 +135,133 @@ function block(size: number, seed: number, asText: boolean): Piece {
   for (let i = 0; i < size; i++) bytes[i] = (i * 7 + (i >>> 8) * 13 + seed) & 0xff;
   return asText ? bytes.toString("latin1") : bytes;
 }
+
+describe("the bytes of a NetStream", () => {
+  /** A stream whose socket the test has, too. */
+  async function accepted(
+    t: TestContext,
+    keepAliveMs?: number,
+  ): Promise<{ stream: NetStream; socket: Socket; peer: Socket }> {
+    const owner: StreamOwner = {
+      ...{ buffered: new BufferBudget(MIB), writeTimeoutMs: WRITE_TIMEOUT_MS },
+      ...(keepAliveMs === undefined ? {} : { keepAliveMs }),
+      tickListener: () => false,
+      streamClosed: () => {},
+    };
+    const made = deferred<{ stream: NetStream; socket: Socket }>();
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const stream = new NetStream(socket, owner);
+      stream.listener = { onBytes: () => {}, onEof: () => {}, onDrain: () => {}, onClosed: () => {} };
+      made.resolve({ stream, socket });
+    });
+    t.after(() => server.close());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const peer = connect((server.address() as { port: number }).port, "127.0.0.1");
+    t.after(() => peer.destroy());
+    const one = await within(made.promise, () => "the connection");
+    t.after(() => one.stream.destroy());
+    return { ...one, peer };
+  }
+
+  for (let seed = 1; seed <= 20; seed++) {
+    it(`come whole and in order, however often it is paused within and between them (seed ${seed})`, async (t) => {
+      const { stream, socket, peer } = await accepted(t);
+      const { randomInt } = seeded(seed);
+      const random = (): number => randomInt(1000) / 1000;
+      const total = 400_000;
+      const parts: Uint8Array[] = [];
+      let got = 0;
+      let hasEnded = false;
+      let isPaused = false;
+      stream.listener.onBytes = (bytes) => {
+        assert.equal(isPaused, false, "nothing comes while it is paused");
+        parts.push(Buffer.from(bytes));
+        got += bytes.length;
+        if (random() < 0.5) return;
+        isPaused = true;
+        stream.pause();
+        const goOn = (): void => {
+          isPaused = false;
+          stream.resume();
+        };
+        if (random() < 0.3) goOn();
+        else if (random() < 0.5) setImmediate(goOn);
+        else setTimeout(goOn, 2);
+      };
+      stream.listener.onEof = () => (hasEnded = true);
+      // Somebody else listens for a while.
+      const others: Buffer[] = [];
+      const other = (bytes: Buffer): void => void others.push(bytes);
+      const sent = Buffer.alloc(total);
+      for (let i = 0; i < total; i++) sent[i] = (i * 7 + (i >>> 8) * 13 + seed) & 0xff;
+      for (let at = 0; at < total; ) {
+        const size = 1 + Math.floor(random() * 20_000);
+        peer.write(sent.subarray(at, at + size));
+        at += size;
+        if (random() < 0.3) await new Promise(setImmediate);
+        if (random() < 0.1) socket.on("data", other);
+        else if (random() < 0.2) socket.off("data", other);
+      }
+      peer.end();
+      await until(() => hasEnded, "its end");
+      assert.equal(got, total);
+      assert.ok(Buffer.concat(parts).equals(sent));
+    });
+  }
+
+  it("come to others that listen to its socket, too", async (t) => {
+    const { stream, socket, peer } = await accepted(t);
+    let own = "";
+    let other = "";
+    stream.listener.onBytes = (bytes) => (own += Buffer.from(bytes).toString());
+    peer.write("one ");
+    await until(() => own === "one ", "the first part");
+    socket.on("data", (bytes: Buffer) => (other += bytes.toString()));
+    peer.write("two ");
+    await until(() => own === "one two ", "the second part");
+    assert.equal(other, "two ");
+  });
+
+  it("go to the next owner of its socket, when it was released", async (t) => {
+    const { stream, peer } = await accepted(t);
+    let own = "";
+    stream.listener.onBytes = (bytes) => (own += Buffer.from(bytes).toString());
+    peer.write("one");
+    await until(() => own === "one", "the first part");
+    const socket = stream.release(Buffer.from("rest "));
+    let next = "";
+    socket.on("data", (bytes: Buffer) => (next += bytes.toString()));
+    socket.resume();
+    peer.write("two");
+    await until(() => next === "rest two", "the rest");
+    assert.equal(own, "one");
+  });
+
+  it("are missed by TCP itself, which probes a silent peer from the first tick on", {
+    skip: process.platform !== "linux" && "only Linux shows the timers of sockets",
+  }, async (t) => {
+    const { stream, socket } = await accepted(t, 30_000);
+    // proc_pid_net(5), /proc/net/tcp: the addresses in hexadecimal, and the timer: 00 none, 02 keep-alive.
+    const timer = async (): Promise<string | undefined> => {
+      const hex = (port: number | undefined): string => (port ?? 0).toString(16).toUpperCase().padStart(4, "0");
+      const [own, other] = [`0100007F:${hex(socket.localPort)}`, `0100007F:${hex(socket.remotePort)}`];
+      const row = (await readFile("/proc/self/net/tcp", "latin1"))
+        .split("\n")
+        .find((line) => line.includes(`${own} ${other} `));
+      return row?.trim().split(/\s+/)[5]?.slice(0, 2);
+    };
+    assert.equal(await timer(), "00");
+    stream.tick(0);
+    assert.equal(await timer(), "02");
+    let calls = 0;
+    socket.setKeepAlive = () => {
+      calls += 1;
+      return socket;
+    };
+    stream.tick(500);
+    assert.equal(calls, 0, "it was asked once");
+  });
+});
 
 describe("NetStream over TLS", { skip: noCertificate }, () => {
   it("stays while it is not read, and has lost nothing when it is read again", async (t) => {

@@ -10,8 +10,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { OWN } from "../../lib/engine.js";
+import { PATH_NAMES } from "../../lib/paths.js";
 import { summary } from "../../lib/stats.js";
-import { PATH_NAMES } from "./paths.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -29,7 +29,7 @@ if (values.before === undefined || unknown.length > 0) {
 
 /** With one thread, the work of the JIT and of the garbage collector is counted with the measured code. */
 const FLAGS = ["--single-threaded", "--max-semi-space-size=16"];
-const PATHS = fileURLToPath(new URL("paths.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("path.js", import.meta.url));
 const ROUNDS = 10;
 const WARMUP_ROUNDS = 60;
 const canCount = spawnSync("perf", ["stat", "-e", "instructions:u", "-x,", "true"], { encoding: "utf8" });
@@ -57,7 +57,7 @@ class Side {
 
   /** @param {string} checkout @param {string} name */
   constructor(checkout, name) {
-    const command = [process.execPath, ...FLAGS, PATHS, checkout, name];
+    const command = [process.execPath, ...FLAGS, PROGRAM, checkout, name];
     const perf = [
       "perf",
       "stat",

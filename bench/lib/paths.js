@@ -1,57 +1,48 @@
 // @ts-check
-// The paths that versus/run.js compares, and the process that runs one of them for one checkout:
-// `node paths.js CHECKOUT PATH`. It reads a number of rounds from each line and prints the shortest of them, in ns
-// per operation.
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+// The hot paths of the engine over streams without sockets, each with the name of the benchmark row that does the same work with
+// sockets. The guard counts them, and versus/run.js compares them.
 import { constants, deflateRawSync } from "node:zlib";
-import { checkoutAt, loadEngine } from "../../lib/engine.js";
-import { maskedFrame, TEXT, upgradeRequest } from "../../lib/frames.js";
+import { maskedFrame, TEXT, upgradeRequest } from "./frames.js";
 
 /**
- * A round does `operations` operations.
- * @typedef {{ operations: number, round: () => Promise<void> }} Path
- * @typedef {Awaited<ReturnType<typeof loadEngine>>} Engine
- * @typedef {import("../../lib/sink.js").Sink} Stream
+ * A round does `operations` operations. Every stream of `streams` must have been answered after a round.
+ * @typedef {{ operations: number, round: () => Promise<void>, streams: readonly Stream[] }} Path
+ * @typedef {{ connections: number, members: number }} Sizes connections that are answered one by one, and members of a group
+ * @typedef {Awaited<ReturnType<typeof import("./engine.js").loadEngine>> & Sizes} Engine
+ * @typedef {import("./sink.js").Sink} Stream
  */
 
-const MEMBERS = 1000;
-/** All connections of this process. @type {Stream[]} */
-const opened = [];
 const DEFLATE = [
   "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover",
 ];
 const TEXT_128 = Buffer.alloc(128, "unichannel ").toString("latin1");
 const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\n";
+const EVENTS = `${GET}Accept: text/event-stream\r\n\r\n`;
 
 /** @type {Record<string, (engine: Engine) => Promise<Path>>} */
-const PATHS = {
-  get: async ({ serve }) => {
-    const headers = { "Content-Type": "text/plain" };
-    const streams = connect(
-      serve(() => ({ status: 200, headers, body: "hello world" })),
-      64,
-    );
-    return reading(streams, Buffer.from(`${GET}\r\n`), 1);
-  },
-  "ws-echo-1": (engine) => echo(engine, frameOf(32), 1),
-  "ws-echo-16": (engine) => echo(engine, frameOf(32), 16),
+export const PATHS = {
+  "http-hello": (engine) => hello(engine, `${GET}\r\n`, 1),
+  "http-20-fields": (engine) => hello(engine, `${GET}${"X-Some-Field: some value of a field\r\n".repeat(19)}\r\n`, 1),
+  "http-pipelined": (engine) => hello(engine, `${GET}\r\n`, 16),
+  "ws-echo-32-1": (engine) => echo(engine, frameOf(32), 1),
+  "ws-echo-32-16": (engine) => echo(engine, frameOf(32), 16),
   "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
   /** All connections send the same text in one turn. */
   "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
   "session-echo": (engine) => sessionEcho(engine, 32),
   "session-echo-1k": (engine) => sessionEcho(engine, 1024),
-  "publish-ws-1": (engine) => publish(engine, upgradeRequest(), 1),
-  "publish-ws-16": (engine) => publish(engine, upgradeRequest(), 16),
-  "publish-sse-1": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 1),
-  "publish-sse-16": (engine) => publish(engine, `${GET}Accept: text/event-stream\r\n\r\n`, 16),
-  "wake-polls": async ({ library, serve }) => {
+  "publish-1": (engine) => publish(engine, upgradeRequest(), 1),
+  "publish-16": (engine) => publish(engine, upgradeRequest(), 16),
+  "publish-sse": (engine) => publish(engine, EVENTS, 1),
+  "publish-sse-16": (engine) => publish(engine, EVENTS, 16),
+  "wake-polls": async ({ library, serve, members }) => {
     const store = library.createChannelStore();
     const handler = serve((request) => library.pollGroup(request, store, "all"));
-    const streams = connect(handler, MEMBERS);
+    const streams = connect(handler, members);
     let { id } = await store.publish("all", TEXT_128);
     return {
-      operations: MEMBERS,
+      streams,
+      operations: members,
       round: async () => {
         const request = Buffer.from(GET.replace("/", `/?since=${id}`) + "\r\n");
         for (const stream of streams) stream.listener.onBytes(request);
@@ -67,11 +58,32 @@ const PATHS = {
 
 export const PATH_NAMES = Object.keys(PATHS);
 
+/** A path after its first round. @param {string} name @param {Engine} engine */
+export async function beginPath(name, engine) {
+  const begin = PATHS[name];
+  if (begin === undefined) throw new Error(`there is no path ${name}, but ${PATH_NAMES.join(", ")}`);
+  const path = await begin(engine);
+  await path.round();
+  if (path.streams.some(({ written }) => written === 0))
+    throw new Error(`${name} leaves connections without an answer`);
+  return path;
+}
+
+/** @param {Engine} engine @param {string} request @param {number} inFlight @returns {Promise<Path>} */
+async function hello({ serve, connections }, request, inFlight) {
+  const headers = { "Content-Type": "text/plain" };
+  const streams = connect(
+    serve(() => ({ status: 200, headers, body: "hello world" })),
+    connections,
+  );
+  return reading(streams, Buffer.from(request.repeat(inFlight)), inFlight);
+}
+
 /**
  * @param {Engine} engine @param {Buffer} frame @param {number} inFlight @param {readonly string[]} [fields] of the handshake
  * @returns {Promise<Path>}
  */
-async function echo({ library, serve }, frame, inFlight, fields = []) {
+async function echo({ library, serve, connections }, frame, inFlight, fields = []) {
   const options = fields.length > 0 ? { compress: { thresholdBytes: 0 } } : {};
   const streams = connect(
     serve((request) =>
@@ -83,7 +95,7 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
         options,
       ),
     ),
-    64,
+    connections,
   );
   for (const stream of streams) stream.listener.onBytes(Buffer.from(upgradeRequest("/", fields)));
   await turn();
@@ -94,10 +106,10 @@ async function echo({ library, serve }, frame, inFlight, fields = []) {
  * Echo on sessions whose carriers are WebSockets. The client acknowledges as ours does: all records, after each 16.
  * @param {Engine} engine @param {number} bytes @returns {Promise<Path>}
  */
-async function sessionEcho({ library, serve }, bytes) {
+async function sessionEcho({ library, serve, connections }, bytes) {
   const streams = connect(
     serve((request) => library.openSession(request, { receive: (message, channel) => channel.send(message) })),
-    64,
+    connections,
   );
   const request = upgradeRequest("/", ["Sec-WebSocket-Protocol: unichannel.v1"]);
   for (const stream of streams) stream.listener.onBytes(Buffer.from(request));
@@ -107,6 +119,7 @@ async function sessionEcho({ library, serve }, bytes) {
   const turns = 16;
   let received = 0;
   return {
+    streams,
     operations: turns * streams.length,
     round: async () => {
       for (let i = 0; i < turns; i++) {
@@ -136,7 +149,7 @@ function compressedFrameOf(bytes) {
 }
 
 /** @param {Engine} engine @param {string} request @param {number} burst @returns {Promise<Path>} */
-async function publish({ library, serve }, request, burst) {
+async function publish({ library, serve, members }, request, burst) {
   const store = library.createChannelStore();
   const handler = serve((request) =>
     library.withChannel(request, (channel) => {
@@ -144,10 +157,12 @@ async function publish({ library, serve }, request, burst) {
       store.addToGroup("all", channel);
     }),
   );
-  for (const stream of connect(handler, MEMBERS)) stream.listener.onBytes(Buffer.from(request));
+  const streams = connect(handler, members);
+  for (const stream of streams) stream.listener.onBytes(Buffer.from(request));
   await turn();
   return {
-    operations: MEMBERS * burst,
+    streams,
+    operations: members * burst,
     round: async () => {
       for (let i = 0; i < burst; i++) void store.publish("all", TEXT_128);
       await turn();
@@ -160,6 +175,7 @@ function reading(streams, bytes, inFlight) {
   const turns = 20;
   const copy = Buffer.alloc(bytes.length);
   return {
+    streams,
     operations: turns * streams.length * inFlight,
     round: async () => {
       for (let i = 0; i < turns; i++) {
@@ -176,30 +192,10 @@ function reading(streams, bytes, inFlight) {
 
 /** @param {() => Stream} open @param {number} count */
 function connect(open, count) {
-  const streams = Array.from({ length: count }, open);
-  opened.push(...streams);
-  return streams;
+  return Array.from({ length: count }, open);
 }
 
 /** @returns {Promise<void>} */
 function turn() {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-const [checkout, name = ""] = process.argv.slice(2);
-const begin = PATHS[name];
-if (process.argv[1] === fileURLToPath(import.meta.url) && checkout !== undefined && begin !== undefined) {
-  const { operations, round } = await begin(await loadEngine(checkoutAt(checkout)));
-  await round();
-  if (opened.some(({ written }) => written === 0)) throw new Error(`${name} has left connections without an answer`);
-  console.log(operations);
-  for await (const line of createInterface({ input: process.stdin })) {
-    let shortest = Number.POSITIVE_INFINITY;
-    for (let left = Number(line); left > 0; left--) {
-      const start = process.hrtime.bigint();
-      await round();
-      shortest = Math.min(shortest, Number(process.hrtime.bigint() - start));
-    }
-    console.log(shortest / operations);
-  }
 }
