@@ -189,9 +189,10 @@ export class HubLink {
       waiting.part?.(fields);
       return;
     }
+    // Before it counts as answered: if its fields are malformed, it is rejected with all others.
+    waiting.answer(fields);
     this.#waiting.delete(number);
     this.#waitingBytes -= waiting.bytes;
-    waiting.answer(fields);
   }
 
   #lost(socket: HubSocket, error: unknown): void {

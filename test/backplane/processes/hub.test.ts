@@ -14,6 +14,7 @@ class Peer {
   readonly frames: Frame[] = [];
   isDestroyed = false;
   isPaused = false;
+  writes = 0;
   /** Bytes that the hub has written, and that were not read. */
   unread = 0;
   readonly #decoder = new FrameDecoder();
@@ -25,6 +26,7 @@ class Peer {
 
   readonly socket: HubSocket = {
     write: (bytes, done) => {
+      this.writes += 1;
       this.unread += bytes.length;
       this.#written.push({ bytes, done });
     },
@@ -220,6 +222,23 @@ describe("the hub", () => {
       assert.equal(other.of(REPLY.ANSWER).length, 2);
     });
   }
+
+  it("writes once per turn to each process: answers and entries together", async () => {
+    const hub = newHub();
+    const [publisher, other] = [new Peer(hub), new Peer(hub)];
+    for (const peer of [publisher, other]) {
+      peer.hello();
+      peer.subscribe("g");
+      await peer.read();
+      peer.writes = 0;
+    }
+    for (let n = 0; n < 100; n++) publisher.publish("g", KB);
+    await turn();
+    assert.deepEqual([publisher.writes, other.writes], [1, 1]);
+    await publisher.read();
+    await other.read();
+    assert.deepEqual([publisher.of(REPLY.ENTRY).length, other.of(REPLY.ENTRY).length], [100, 100]);
+  });
 
   it("removes the members and subscriptions of a connection that ends, at once", async () => {
     const hub = newHub();
