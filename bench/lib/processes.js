@@ -37,13 +37,15 @@ const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
 export async function startServer(peer, command, options) {
   const [file = "", ...args] = command.split(" ");
   const child = start(isAbsolute(file) ? file : `servers/${file}`, args, { ...options, runtime: runtimeOf(peer) });
-  /** @type {{ port: number }} */
-  const { port } = await answer(child, file);
+  /** @type {{ port: number, pids?: readonly number[] }} */
+  const { port, pids = [] } = await answer(child, file);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${file} has no process id`);
   return {
     port,
     pid,
+    /** All processes of this server. */
+    pids: [pid, ...pids],
     /** Collects garbage, then returns the memory and the number of clients. Needs --expose-gc. */
     async memory() {
       child.send("memory");

@@ -148,7 +148,8 @@ export async function withLoad(work, { peer, command }, options, use) {
       started.push(one);
     }
     const ports = servers.map(({ port }) => port);
-    const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
+    const serverPids = servers.flatMap(({ pids }) => pids);
+    const target = { port: ports[0], ports, serverPids, seconds, warmupSeconds };
     const generator = startLoad(
       generatorOf(load, options),
       { ...config, ...configs[peer], ...target, connections },

@@ -10,6 +10,7 @@ import { http } from "./http.js";
 import { http2 } from "./http2.js";
 import { idle } from "./idle.js";
 import { inspected } from "./inspected.js";
+import { processes } from "./processes.js";
 import { runtimes } from "./runtimes.js";
 import { session } from "./session.js";
 import { imports, start } from "./start.js";
@@ -23,7 +24,7 @@ export const themes = [
   { title: "Inside node:http", rows: attached },
   { title: "One message to many", rows: groups },
   { title: "Applications", rows: applications },
-  { title: "Several processes", rows: cluster },
+  { title: "Several processes", rows: [...cluster, ...processes] },
   { title: "Sessions", rows: session },
   { title: "With an inspector", rows: inspected },
   { title: "Memory and start", rows: [...idle, start, imports] },

@@ -65,6 +65,9 @@ export const TITLES = {
   "nats-2": "Messages to all clients of two processes, over NATS",
   "nats-2-16": "Messages to all clients of two processes, over NATS, 16 at once",
 
+  "processes-echo": "Short WebSocket messages sent back by two processes of one machine",
+  "processes-publish": "Messages to all clients of two processes of one machine, without a broker",
+
   "session-echo": "Short messages of resumable sessions, 16 at once, each sent back",
   "session-request": "Requests and their replies over resumable sessions",
   "session-resume": "Clients that come back for what they missed",
