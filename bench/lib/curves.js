@@ -11,10 +11,15 @@ const LEFT = 72;
 const RIGHT = 108;
 const TOP = 77;
 const BOTTOM = 44;
+/** The width of a character of a label, and the room between two labels. */
+const CHARACTER = 7;
+const GAP = 6;
 const DASHES = ["", "6 4", "2 3", "8 3 2 3"];
 
 /** @param {{ title: string, detail: string, unit: string, xUnit: string, lines: readonly Line[] }} facts */
 export function curves({ title, detail, unit, xUnit, lines }) {
+  const head = titleOf(title, detail);
+  const top = Math.max(TOP, head.height + 32);
   const points = lines.flatMap((line) => line.points);
   const x = scale(
     points.map((point) => point.x),
@@ -24,9 +29,9 @@ export function curves({ title, detail, unit, xUnit, lines }) {
   const y = scale(
     points.map((point) => point.y),
     HEIGHT - BOTTOM,
-    TOP,
+    top,
   );
-  const xs = [...new Set(points.map((point) => point.x))];
+  const xs = apart([...new Set(points.map((point) => point.x))], x);
   const marks = [
     ...xs.map(
       (value) => `<text class="unit" x="${x(value)}" y="${HEIGHT - 22}" text-anchor="middle">${short(value)}</text>`,
@@ -44,7 +49,6 @@ export function curves({ title, detail, unit, xUnit, lines }) {
     const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
     return `<polyline ${style} points="${path}"/>${label}`;
   });
-  const head = titleOf(title, detail);
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="560" role="img" aria-label="${escapeXml(`${title}; ${detail}`)}">` +
     `<style>${STYLE}</style><rect class="page" width="${WIDTH}" height="${HEIGHT}" rx="6"/>` +
@@ -52,6 +56,22 @@ export function curves({ title, detail, unit, xUnit, lines }) {
     `<text class="unit" x="8" y="${head.height + 16}">${escapeXml(unit)}; both scales are logarithmic</text>${marks.join("")}${drawn.join("")}` +
     `<text class="unit" x="${(LEFT + WIDTH - RIGHT) / 2}" y="${HEIGHT - 4}" text-anchor="middle">${escapeXml(xUnit)}</text></svg>\n`
   );
+}
+
+/**
+ * The values whose labels do not touch: the first and the last, and those between that have room.
+ * @param {readonly number[]} values @param {(value: number) => number} x
+ */
+function apart(values, x) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const last = sorted.at(-1) ?? 0;
+  const half = (/** @type {number} */ value) => (short(value).length * CHARACTER + GAP) / 2;
+  let end = Number.NEGATIVE_INFINITY;
+  return sorted.filter((value) => {
+    const isFree = x(value) - half(value) >= end && (value === last || x(value) + half(value) <= x(last) - half(last));
+    if (isFree) end = x(value) + half(value);
+    return isFree;
+  });
 }
 
 /** @param {readonly number[]} values @param {number} from @param {number} to */

@@ -16,11 +16,17 @@ export const RESULTS = new URL("../results/", import.meta.url);
 
 /** The newest result of the row, if there is one. @param {import("./row.js").Row} row @returns {Measured | undefined} */
 export function newest(row) {
+  const found = newestResult(row.name);
+  return found === undefined ? undefined : { ...found, row };
+}
+
+/** The newest result of that name, and its file. @param {string} name @returns {any} */
+export function newestResult(name) {
   const file = readdirSync(RESULTS)
-    .filter((name) => /^\d{4}-\d\d-\d\d-/.test(name) && name.slice(11) === `${row.name}.json`)
+    .filter((found) => /^\d{4}-\d\d-\d\d-/.test(found) && found.slice(11) === `${name}.json`)
     .sort()
     .at(-1);
-  return file === undefined ? undefined : { ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")), row, file };
+  return file === undefined ? undefined : { ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")), file };
 }
 
 /** The values of a peer's rounds. @param {Measured} measured @param {string} peer @param {string} key */
