@@ -3,8 +3,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { chart } from "./lib/chart.js";
 import { curves } from "./lib/curves.js";
+import { disturbances, MINUTES_COLUMNS, memoryLines, minutesName, minutesTable, newestMinutes } from "./lib/minutes.js";
 import { beside, bestPeer, comparedColumn, newest, newestResult, number, RESULTS, values } from "./lib/results.js";
 import { summary } from "./lib/stats.js";
+import { timeline } from "./lib/timeline.js";
+import { applications } from "./rows/applications.js";
 import { themes } from "./rows/index.js";
 import { TITLES, UNITS } from "./rows/titles.js";
 import { besidePublished } from "./scale/published.js";
@@ -23,6 +26,11 @@ for (const measured of whole) save(`${measured.row.name}.svg`, chart(group(measu
 const grown = grownRows();
 for (const { name, title, unit, xUnit, lines } of grown) {
   save(`${name}.svg`, curves({ ...titlesOf(name, title), unit: UNITS[unit] ?? unit, xUnit, lines }));
+}
+const long = applications.flatMap((row) => newestMinutes(row) ?? []);
+for (const { row, title, peers } of long) {
+  const name = minutesName(row.name);
+  save(`${name}.svg`, timeline({ ...titlesOf(name, title), unit: "memory (RSS) in MB", lines: memoryLines(peers) }));
 }
 /** The newest run of `npm run bench:scale`. @type {(import("./scale/measure.js").ScaleResult & { file: string }) | undefined} */
 const scale = newestResult("scale");
@@ -88,6 +96,7 @@ function page() {
       const ofCurves = grown.filter(({ points }) => points[0] !== undefined && measured.includes(points[0]));
       return sections.length + ofCurves.length === 0 ? [] : [`## ${title}`, ...sections, ...ofCurves.map(curveSection)];
     }),
+    ...(long.length === 0 ? [] : ["## Applications over minutes", ...long.map(minutesSection)]),
     ...scaleSections(),
   ].join("\n\n")}\n`;
 }
@@ -131,7 +140,11 @@ function section(measured) {
   const { row, file, machine, rounds } = measured;
   const column = comparedColumn(measured);
   const [subject = ""] = Object.keys(rounds);
-  const tails = ["p50", "p99"].filter((key) => Object.values(rounds).some(([sample]) => sample?.[key] !== undefined));
+  const tails = ["p50", "p99", "p99.9"].filter(
+    (key) =>
+      row.columns.some((column) => column.key === key) &&
+      Object.values(rounds).some(([sample]) => sample?.[key] !== undefined),
+  );
   const lines = Object.keys(rounds).map((peer) => {
     const { median, min, max } = summary(values(measured, peer, column.key));
     const ratio = beside(measured, peer);
@@ -197,5 +210,28 @@ function curveSection({ name, title, unit, xUnit, points, lines }) {
         ...ys.slice(1).map((value) => (value === undefined ? "" : `${number(y / value, 2)} ×`)),
       ].join(" | ")} |`;
     }),
+  ].join("\n");
+}
+
+/** @param {import("./lib/minutes.js").Minutes} minutes */
+function minutesSection({ row, title, file, machine, options, peers, failed }) {
+  const name = minutesName(row.name);
+  const failures = Object.entries(failed).map(([peer, reason]) => `${peer}: ${reason}`);
+  return [
+    `### ${name}`,
+    "",
+    `${title}; ${options.minutes} minutes for each, a sample each ${options.sampleSeconds} s. [Raw samples](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}.`,
+    "",
+    `![${TITLES[name]}](charts/${name}.svg)`,
+    "",
+    `| ${MINUTES_COLUMNS.join(" | ")} |`,
+    `| ---${" | ---:".repeat(MINUTES_COLUMNS.length - 1)} |`,
+    ...minutesTable(peers).map((line) => `| ${line.join(" | ")} |`),
+    ...[
+      ["Left out", failures],
+      ["Noise", disturbances(peers)],
+    ].flatMap(([what, notes]) =>
+      notes?.length ? ["", `${what}: ${/** @type {string[]} */ (notes).join("; ")}.`] : [],
+    ),
   ].join("\n");
 }

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fetchPackage } from "./lib/fetch-package.js";
 
-const FOLDERS = ["contract/", "server/", "client/", "group/", "hosts/fetch/"];
+const FOLDERS = ["contract/", "server/", "client/", "group/", "hosts/fetch/", "processes/options"];
 /** These wait little: all of them take half a minute on two processors. */
 const QUICK = [
   "contract/channel-tcp",

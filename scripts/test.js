@@ -15,7 +15,7 @@ import report from "./reporter.js";
  */
 const LONG = [
   ...["fault/hand-overs-", "fault/crashes-", "fault/group-operations", "fault/session-stores"],
-  ...["fault/streams", "fault/snapshots-", "browser/firefox", "browser/webkit", "browser/site"],
+  ...["fault/streams", "fault/snapshots-", "processes/faults", "browser/firefox", "browser/webkit", "browser/site"],
 ];
 
 const args = process.argv.slice(2);

@@ -17,6 +17,7 @@ import * as mcp from "../src/mcp.ts";
 import * as metrics from "../src/metrics.ts";
 import * as nats from "../src/nats.ts";
 import * as node from "../src/node.ts";
+import * as processes from "../src/processes.ts";
 import * as redis from "../src/redis.ts";
 import * as testing from "../src/testing/index.ts";
 import * as uws from "../src/uws.ts";
@@ -27,7 +28,7 @@ import * as sessionStoreSuite from "./contract/session-store.ts";
 /** The entries of package.json, whose values are listed below. */
 const TESTED: ReadonlySet<object> = new Set([
   ...[unichannel, client, react, tabs, fetchHost, hono, inspector, languageModels, mcp, metrics, nats, node, redis],
-  ...[testing, uws, backplaneSuite, codecSuite, sessionStoreSuite],
+  ...[processes, testing, uws, backplaneSuite, codecSuite, sessionStoreSuite],
 ]);
 
 describe("the public surface", () => {
@@ -223,6 +224,7 @@ describe("the public surface", () => {
     assert.deepEqual(Object.keys(languageModels), ["modelText"]);
     assert.deepEqual(Object.keys(redis), ["redisBackplane", "redisSessions"]);
     assert.deepEqual(Object.keys(nats), ["natsBackplane", "natsSessions"]);
+    assert.deepEqual(Object.keys(processes).sort(), ["processBackplane", "processSessions", "runProcesses"]);
     assert.deepEqual(Object.keys(node), ["attach"]);
     assert.deepEqual(Object.keys(inspector), ["inspector"]);
     assert.deepEqual(Object.keys(hono).sort(), ["openChannel", "openSession", "pollGroup", "withChannel"]);

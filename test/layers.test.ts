@@ -55,6 +55,8 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
   // Above the tower: it looks at a server. Its page runs in browsers.
   ["inspector", { imports: [...TOWER, "client", "inspector"], node: "any" }],
+  // Beside the tower: it starts processes, and has the sockets between them.
+  ["processes", { imports: ["base", "backplane", "processes"], node: "any" }],
   // Above all: it has a server and its clients in one process.
   ["testing", { imports: [...TOWER, "backplane", "client", "testing"], node: "any" }],
 ]);
@@ -129,6 +131,8 @@ describe("the layers", () => {
     ["a package", "server/a.ts", 'import { WebSocket } from "ws";'],
     ["a request in a channel", "channel/a.ts", 'import type { B } from "../request/b.ts";'],
     ["a session in a request", "request/a.ts", 'import type { B } from "../session/b.ts";'],
+    ["a socket in a backplane", "backplane/processes/a.ts", 'import { connect } from "node:net";'],
+    ["a server in what starts processes", "processes/a.ts", 'import { serve } from "../server/serve.ts";'],
     ["a channel in a backplane", "backplane/redis/a.ts", 'import type { B } from "../../channel/b.ts";'],
     ["the public entry", "server/a.ts", 'import { serve } from "../index.ts";'],
     ["a file outside src", "server/a.ts", 'import { b } from "../../test/b.ts";'],
@@ -148,6 +152,11 @@ describe("the layers", () => {
     ["compression in a transport", "transport/a.ts", 'import { gzipSync } from "node:zlib";'],
     ["sockets in the server", "server/a.ts", 'import { createServer } from "node:net";'],
     ["server and client in what is for tests", "testing/a.ts", 'import { b } from "../client/b.ts";'],
+    [
+      "sockets and a backplane in what starts processes",
+      "processes/a.ts",
+      'import { b } from "../backplane/processes/b.ts";',
+    ],
     ["anything in the entry", "index.ts", 'export { serve } from "./server/serve.ts";'],
     ["imports that a comment speaks of", "base/a.ts", '// import("../server/b.ts") would be wrong\n/** import(x) */'],
   ];

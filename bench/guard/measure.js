@@ -9,6 +9,10 @@ const { withChannel } = library;
 const WARMUP = 60_000;
 const OPERATIONS = 20_000;
 const IDLE = 2_000;
+/** Connections that are open before those that are counted. */
+const FIRST_IDLE = 200;
+
+let sessions = 0;
 
 const gc = globalThis.gc ?? (() => {});
 const headers = { "Content-Type": "text/plain" };
@@ -64,13 +68,15 @@ async function idleBytes(handler, request) {
   const open = async (/** @type {number} */ connections) => {
     for (let i = 0; i < connections; i++) {
       const stream = connect();
+      // An unknown address: clients of one address may open 1,000 sessions.
+      stream.remoteAddress = undefined;
       stream.listener.onBytes(Buffer.from(request));
       streams.push(stream);
     }
     for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
     gc();
   };
-  await open(200);
+  await open(FIRST_IDLE);
   const before = process.memoryUsage().heapUsed;
   await open(IDLE);
   const bytes = Math.round((process.memoryUsage().heapUsed - before) / IDLE);
@@ -84,6 +90,9 @@ const echo = (/** @type {import("../../dist/src/index.js").ChannelRequest} */ re
   });
 const parked = (/** @type {import("../../dist/src/index.js").ChannelRequest} */ request) =>
   withChannel(request, () => {});
+const sessionHandlers = { open: () => sessions++ };
+const session = (/** @type {import("../../dist/src/index.js").ChannelRequest} */ request) =>
+  library.openSession(request, sessionHandlers);
 
 const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\n\r\n";
 const MANY = `GET / HTTP/1.1\r\nHost: 127.0.0.1:9090\r\n${"X-Some-Field: some value of a field\r\n".repeat(19)}\r\n`;
@@ -128,7 +137,9 @@ const result = {
     for (let i = 0; i < times; i++) events?.send("unichannel unichannel unichannel");
   }),
   "idle WebSocket": await idleBytes(echo, upgradeRequest()),
+  "idle session": await idleBytes(session, upgradeRequest("/", ["Sec-WebSocket-Protocol: unichannel.v1"])),
   "parked long poll": await idleBytes(parked, GET),
 };
+if (sessions !== IDLE + FIRST_IDLE) throw new Error(`${sessions} sessions were opened`);
 process.stdout.write(JSON.stringify(result));
 process.exit();

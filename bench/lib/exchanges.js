@@ -1,6 +1,6 @@
 // @ts-check
 // HTTP for the generators that poll: one exchange after the other on one connection.
-import { fail } from "./generator.js";
+import { closedByServer, fail } from "./generator.js";
 import { openSocket } from "./web-socket.js";
 
 const HEAD_END = "\r\n\r\n";
@@ -28,4 +28,23 @@ export function exchanges(where, onBody) {
     const length = method === "POST" ? `Content-Type: text/plain\r\nContent-Length: ${body.length}\r\n` : "";
     socket.write(`${method} ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${length}\r\n${body}`);
   };
+}
+
+/**
+ * One exchange on a connection of its own: a server may close one that is silent for seconds.
+ * @param {import("./web-socket.js").Where} where
+ * @param {"GET" | "POST"} method
+ * @param {string} target
+ * @returns {Promise<string>} the body
+ */
+export function exchangeOnce(where, method, target) {
+  return new Promise((resolve) => {
+    let isAnswered = false;
+    const onClose = () => isAnswered || closedByServer();
+    const ask = exchanges({ ...where, onClose }, (body) => {
+      isAnswered = true;
+      resolve(body);
+    });
+    ask(method, target);
+  });
 }

@@ -75,7 +75,7 @@ function beginWindow(serverPids, count, counter) {
 }
 
 /** True while the processes have used less processor time. @param {readonly number[]} pids @param {number} cpuSeconds */
-function hasWorkedLess(pids, cpuSeconds) {
+export function hasWorkedLess(pids, cpuSeconds) {
   return canReadCpu && cpuSeconds > 0 && cpuSecondsOf(pids) < cpuSeconds;
 }
 

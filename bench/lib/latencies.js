@@ -4,6 +4,8 @@
 import { createHistogram } from "node:perf_hooks";
 
 const histogram = createHistogram();
+/** The samples of all windows before this one. */
+const earlier = createHistogram();
 
 /** Forgets the warm-up. */
 export function forgetLatencies() {
@@ -12,12 +14,33 @@ export function forgetLatencies() {
 
 /** @param {number} since by `performance.now()` */
 export function tookSince(since) {
+  took(performance.now() - since);
+}
+
+/** @param {number} milliseconds */
+export function took(milliseconds) {
   // A histogram counts whole nanoseconds from 1.
-  histogram.record(Math.max(1, Math.round((performance.now() - since) * 1e6)));
+  histogram.record(Math.max(1, Math.round(milliseconds * 1e6)));
 }
 
 /** Percentiles in milliseconds; empty without samples. */
 export function latencies() {
-  if (histogram.count === 0) return {};
-  return Object.fromEntries([50, 99, 99.9].map((share) => [`p${share}`, histogram.percentile(share) / 1e6]));
+  return percentiles(histogram);
+}
+
+/** Begins the next window, and keeps the samples of this one for `allLatencies`. */
+export function nextLatencies() {
+  earlier.add(histogram);
+  histogram.reset();
+}
+
+/** Percentiles over all windows that `nextLatencies` has ended. */
+export function allLatencies() {
+  return percentiles(earlier);
+}
+
+/** @param {import("node:perf_hooks").RecordableHistogram} samples */
+function percentiles(samples) {
+  if (samples.count === 0) return {};
+  return Object.fromEntries([50, 99, 99.9].map((share) => [`p${share}`, samples.percentile(share) / 1e6]));
 }

@@ -39,13 +39,16 @@ export function openFilesLimit() {
   return limit === undefined || limit === "unlimited" ? Number.POSITIVE_INFINITY : Number(limit);
 }
 
-/** The installed versions of the packages in bench/package.json. */
+/** Packages of the project's own that the servers of a row have in common. */
+const COMMON = ["zod"];
+
+/** The installed versions of the packages in bench/package.json, and of those that servers have in common. */
 function peerVersions() {
   const bench = new URL("../", import.meta.url);
   const { dependencies } = JSON.parse(readFileSync(new URL("package.json", bench), "utf8"));
   /** @type {Record<string, string>} */
   const versions = {};
-  for (const name of Object.keys(dependencies)) {
+  for (const name of [...Object.keys(dependencies), ...COMMON]) {
     const manifest = ["", "../"]
       .map((folder) => new URL(`${folder}node_modules/${name}/package.json`, bench))
       .find((url) => existsSync(url));

@@ -2,7 +2,7 @@
 // The hot paths of the engine over streams without sockets, each with the name of the benchmark row that does the same work with
 // sockets. The guard counts them, and versus/run.js compares them.
 import { constants, deflateRawSync } from "node:zlib";
-import { maskedFrame, TEXT, upgradeRequest } from "./frames.js";
+import { BINARY, maskedFrame, TEXT, upgradeRequest } from "./frames.js";
 
 /**
  * A round does `operations` operations. Every stream of `streams` must have been answered after a round.
@@ -12,6 +12,8 @@ import { maskedFrame, TEXT, upgradeRequest } from "./frames.js";
  * @typedef {import("./sink.js").Sink} Stream
  */
 
+/** Node reads at most this much of a socket at once. */
+const READ_BYTES = 65_536;
 const DEFLATE = [
   "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover; server_no_context_takeover",
 ];
@@ -27,6 +29,9 @@ export const PATHS = {
   "ws-echo-32-1": (engine) => echo(engine, frameOf(32), 1),
   "ws-echo-32-16": (engine) => echo(engine, frameOf(32), 16),
   "ws-echo-16k": (engine) => echo(engine, frameOf(16_384), 1),
+  /** Such a message comes in two reads. */
+  "ws-echo-64k-text": (engine) => echo(engine, frameOf(65_536), 1),
+  "ws-echo-64k-bytes": (engine) => echo(engine, frameOf(65_536, BINARY), 1),
   /** All connections send the same text in one turn. */
   "ws-deflate-1k": (engine) => echo(engine, compressedFrameOf(1024), 1, DEFLATE),
   "session-echo": (engine) => sessionEcho(engine, 32),
@@ -135,9 +140,9 @@ async function sessionEcho({ library, serve, connections }, bytes) {
   };
 }
 
-/** A text message of `bytes` bytes. @param {number} bytes */
-function frameOf(bytes) {
-  return maskedFrame(TEXT, Buffer.alloc(bytes, "unichannel "));
+/** A message of `bytes` bytes. @param {number} bytes @param {number} [opcode] */
+function frameOf(bytes, opcode = TEXT) {
+  return maskedFrame(opcode, Buffer.alloc(bytes, "unichannel "));
 }
 
 /** The same, compressed (RFC 7692 §7.2.1). @param {number} bytes */
@@ -174,6 +179,9 @@ async function publish({ library, serve, members }, request, burst) {
 function reading(streams, bytes, inFlight) {
   const turns = 20;
   const copy = Buffer.alloc(bytes.length);
+  /** @type {Buffer[]} */
+  const reads = [];
+  for (let at = 0; at < copy.length; at += READ_BYTES) reads.push(copy.subarray(at, at + READ_BYTES));
   return {
     streams,
     operations: turns * streams.length * inFlight,
@@ -182,7 +190,7 @@ function reading(streams, bytes, inFlight) {
         for (const stream of streams) {
           // Unmasking changes the bytes in place.
           bytes.copy(copy);
-          stream.listener.onBytes(copy);
+          for (const read of reads) stream.listener.onBytes(read);
         }
         await turn();
       }

@@ -11,6 +11,8 @@ const require = createRequire(import.meta.url);
 /** Peer → the package that tells whether it is installed. Peers that are not in this table are part of Node, or ours. */
 const PACKAGES = new Map([
   ["ws", "ws"],
+  ["ws as a string", "ws"],
+  ["ws with bufferutil", "bufferutil"],
   ["ws + node:http", "ws"],
   ["Fastify", "fastify"],
   ["Hono", "@hono/node-server"],

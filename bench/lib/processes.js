@@ -17,6 +17,9 @@ const PATIENCE_MS = 60_000;
 /** Checked once, because the check starts a process. */
 const mostOpenFiles = openFilesLimit();
 
+/** Node reads all certificates of NODE_EXTRA_CA_CERTS when it starts: 420 of the 550 million instructions of a process that does nothing. */
+const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
+
 /**
  * @typedef {object} Pinned
  * @property {string} core an argument of `taskset -c`
@@ -34,13 +37,15 @@ const mostOpenFiles = openFilesLimit();
 export async function startServer(peer, command, options) {
   const [file = "", ...args] = command.split(" ");
   const child = start(isAbsolute(file) ? file : `servers/${file}`, args, { ...options, runtime: runtimeOf(peer) });
-  /** @type {{ port: number }} */
-  const { port } = await answer(child, file);
+  /** @type {{ port: number, pids?: readonly number[] }} */
+  const { port, pids = [] } = await answer(child, file);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${file} has no process id`);
   return {
     port,
     pid,
+    /** All processes of this server. */
+    pids: [pid, ...pids],
     /** Collects garbage, then returns the memory and the number of clients. Needs --expose-gc. */
     async memory() {
       child.send("memory");
@@ -163,7 +168,7 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
     command.unshift("prlimit", `--nofile=${needed}:${needed}`);
   }
   const [program = "", ...rest] = command;
-  return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: environment });
 }
 
 /**

@@ -5,13 +5,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 /**
  * @param {number} port
  * @param {() => number} [open] the number of clients; for the rows that measure memory
+ * @param {readonly number[]} [pids] the ids of further processes of this server
  */
-export function ready(port, open = () => 0) {
+export function ready(port, open = () => 0, pids = []) {
   process.on("message", async (question) => {
     if (question === "memory") process.send?.(await memory(open));
   });
   process.on("disconnect", () => process.exit());
-  process.send?.({ port });
+  process.send?.({ port, pids });
 }
 
 /** @param {() => number} open */

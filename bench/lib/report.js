@@ -73,7 +73,7 @@ function number(value, digits = 0) {
 }
 
 /** @param {string[][]} lines */
-function align(lines) {
+export function align(lines) {
   const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
   return lines
     .map((line) => line.map((cell, c) => (c === 0 ? cell.padEnd(widths[c] ?? 0) : cell.padStart(widths[c] ?? 0))))

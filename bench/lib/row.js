@@ -100,41 +100,66 @@ export function workRow({ peers, targets = {}, load, config, configs = {}, turnS
       const started = START_SECONDS * processes + Object.keys(brokers).length * BROKER_SECONDS;
       return started + warmupSeconds + window + opening + turnSeconds * (mostConnections < config.connections ? 0 : 1);
     },
-    async round({ peer, command }, options) {
-      const { seconds, warmupSeconds, mostConnections, serverCore, loadCore } = options;
-      const connections = Math.min(config.connections, mostConnections);
-      /** @type {{ stop(): Promise<void> }[]} */
-      const started = [];
-      try {
-        // Our server of another checkout (`--before`) needs the same as ours.
-        const broker = brokers[peer === BEFORE ? "unichannel" : peer];
-        let server = command;
-        if (broker !== undefined) {
-          const { port, stop } = await startBroker(broker, { core: loadCore });
-          started.push({ stop });
-          server += ` ${port}`;
-        }
-        const servers = [];
-        for (let i = 0; i < processes; i++) {
-          const place = { core: serverCore, openFiles: connections };
-          const one = await startServer(peer, server, place);
-          servers.push(one);
-          started.push(one);
-        }
-        const ports = servers.map(({ port }) => port);
-        const target = { port: ports[0], ports, serverPids: servers.map(({ pid }) => pid), seconds, warmupSeconds };
-        const generator = startLoad(
-          generatorOf(load, options),
-          { ...config, ...configs[peer], ...target, connections },
-          { core: loadCore, openFiles: connections },
-        );
-        started.push(generator);
-        return rates(await generator.next(seconds * 1000));
-      } finally {
-        for (const child of started.reverse()) await child.stop();
-      }
-    },
+    round: (contender, options) =>
+      withLoad({ load, config, configs, processes, brokers }, contender, options, async (generator) =>
+        rates(await generator.next(options.seconds * 1000)),
+      ),
   };
+}
+
+/**
+ * The generator and the servers of a work row.
+ * @typedef {object} Work
+ * @property {string} load
+ * @property {{ connections: number } & Record<string, unknown>} config
+ * @property {Readonly<Record<string, object>>} [configs]
+ * @property {number} [processes]
+ * @property {Readonly<Record<string, import("./processes.js").BrokerName>>} [brokers]
+ */
+
+/**
+ * Starts what a round needs (broker, servers, generator), and stops it when `use` is over.
+ * @template Result
+ * @param {Work} work
+ * @param {Contender} contender
+ * @param {Options} options
+ * @param {(generator: ReturnType<typeof startLoad>) => Promise<Result>} use
+ */
+export async function withLoad(work, { peer, command }, options, use) {
+  const { load, config, configs = {}, processes = 1, brokers = {} } = work;
+  const { seconds, warmupSeconds, mostConnections, serverCore, loadCore } = options;
+  const connections = Math.min(config.connections, mostConnections);
+  /** @type {{ stop(): Promise<void> }[]} */
+  const started = [];
+  try {
+    // Our server of another checkout (`--before`) needs the same as ours.
+    const broker = brokers[peer === BEFORE ? "unichannel" : peer];
+    let server = command;
+    if (broker !== undefined) {
+      const { port, stop } = await startBroker(broker, { core: loadCore });
+      started.push({ stop });
+      server += ` ${port}`;
+    }
+    const servers = [];
+    for (let i = 0; i < processes; i++) {
+      const place = { core: serverCore, openFiles: connections };
+      const one = await startServer(peer, server, place);
+      servers.push(one);
+      started.push(one);
+    }
+    const ports = servers.map(({ port }) => port);
+    const serverPids = servers.flatMap(({ pids }) => pids);
+    const target = { port: ports[0], ports, serverPids, seconds, warmupSeconds };
+    const generator = startLoad(
+      generatorOf(load, options),
+      { ...config, ...configs[peer], ...target, connections },
+      { core: loadCore, openFiles: connections },
+    );
+    started.push(generator);
+    return await use(generator);
+  } finally {
+    for (const child of started.reverse()) await child.stop();
+  }
 }
 
 /** @param {string} load @param {Options} options */
@@ -144,10 +169,12 @@ function generatorOf(load, { countsInstructions }) {
 }
 
 /**
- * @param {{ operations: number, latencies?: Record<string, number> }
+ * Throws the error that a generator reports.
+ * @param {{ operations: number, latencies?: Record<string, number>, error?: string }
  *   & ReturnType<ReturnType<typeof import("./cpu.js").openWindow>> & { serverInstructions?: number }} report
  */
-function rates({ latencies, ...window }) {
+export function rates({ latencies, error, ...window }) {
+  if (error !== undefined) throw new Error(error);
   const {
     operations,
     seconds,

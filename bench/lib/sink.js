@@ -5,6 +5,7 @@ export class Sink {
   /** @type {any} */
   listener;
   bufferedAmount = 0;
+  /** @type {string | undefined} */
   remoteAddress = "127.0.0.1";
   isEncrypted = false;
   written = 0;

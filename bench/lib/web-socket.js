@@ -1,7 +1,7 @@
 // @ts-check
 // WebSockets of the generators over raw sockets: only the code that a row needs, so that the server is the slower side.
 import { connect } from "node:net";
-import { frameLength, headerLength, upgradeRequest } from "./frames.js";
+import { CLOSE, frameLength, headerLength, maskedFrame, TEXT, upgradeRequest } from "./frames.js";
 import { closedByServer, fail } from "./generator.js";
 
 /**
@@ -73,7 +73,7 @@ export function openWebSocket({ path, fields, onRefused, ...where }, onBytes) {
 
 /**
  * Splits the received bytes into frames and passes each payload to `onFrame`.
- * @param {(payload: Buffer, socket: import("node:net").Socket) => void} onFrame
+ * @param {(payload: Buffer, socket: import("node:net").Socket, opcode: number) => void} onFrame
  * @returns {(bytes: Buffer, socket: import("node:net").Socket) => void} for `openWebSocket`
  */
 export function frames(onFrame) {
@@ -85,10 +85,26 @@ export function frames(onFrame) {
     for (;;) {
       const length = frameLength(all, at);
       if (length === 0) break;
-      onFrame(all.subarray(at + headerLength(all, at), at + length), socket);
+      onFrame(all.subarray(at + headerLength(all, at), at + length), socket, Number(all[at]) & 0xf);
       at += length;
     }
     // Copied, because the next read overwrites the buffer.
     held = at === all.length ? undefined : Buffer.from(all.subarray(at));
   };
+}
+
+const PING = 9;
+const PONG = 10;
+
+/**
+ * Passes texts to `onText`, and answers pings and the close, for connections that stay open for minutes.
+ * @param {(text: Buffer, socket: import("node:net").Socket) => void} onText
+ * @returns {(bytes: Buffer, socket: import("node:net").Socket) => void} for `openWebSocket`
+ */
+export function texts(onText) {
+  return frames((payload, socket, opcode) => {
+    if (opcode === TEXT) onText(payload, socket);
+    else if (opcode === PING) socket.write(maskedFrame(PONG, payload));
+    else if (opcode === CLOSE) socket.end(maskedFrame(CLOSE, payload));
+  });
 }

@@ -1,5 +1,6 @@
 // @ts-check
 // All rows, by theme and in the order in which they run. A new one is added here.
+import { applications } from "./applications.js";
 import { attached } from "./attached.js";
 import { cluster } from "./cluster.js";
 import { fetchHost } from "./fetch-host.js";
@@ -9,6 +10,7 @@ import { http } from "./http.js";
 import { http2 } from "./http2.js";
 import { idle } from "./idle.js";
 import { inspected } from "./inspected.js";
+import { processes } from "./processes.js";
 import { runtimes } from "./runtimes.js";
 import { session } from "./session.js";
 import { imports, start } from "./start.js";
@@ -21,7 +23,8 @@ export const themes = [
   { title: "WebSocket", rows: wsEcho },
   { title: "Inside node:http", rows: attached },
   { title: "One message to many", rows: groups },
-  { title: "Several processes", rows: cluster },
+  { title: "Applications", rows: applications },
+  { title: "Several processes", rows: [...cluster, ...processes] },
   { title: "Sessions", rows: session },
   { title: "With an inspector", rows: inspected },
   { title: "Memory and start", rows: [...idle, start, imports] },

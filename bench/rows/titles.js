@@ -23,6 +23,8 @@ export const TITLES = {
   "ws-echo-32-16": "Short WebSocket messages, 16 at once, each sent back",
   "ws-echo-1k": "WebSocket messages of 1 KiB, each sent back",
   "ws-echo-16k": "WebSocket messages of 16 KiB, each sent back",
+  "ws-echo-64k-text": "WebSocket texts of 64 KiB, each sent back",
+  "ws-echo-64k-bytes": "WebSocket messages of 64 KiB of bytes, each sent back",
   "ws-echo-1m": "WebSocket messages of 1 MiB, each sent back",
   "ws-deflate-1k": "Compressed WebSocket messages, each sent back",
   "ws-echo-size": "WebSocket messages sent back, by their size",
@@ -47,10 +49,24 @@ export const TITLES = {
   "publish-mixed": "Messages delivered to a room of WebSockets, event streams and polls",
   "wake-polls": "Polls answered when a message comes, 1,000 at once",
 
+  "app-json": "JSON messages checked by a schema and answered",
+  "app-json-minutes": "Memory while JSON messages are checked and answered",
+  "app-chat": "Events in a chat of 500 people",
+  "app-chat-minutes": "Memory of a chat of 500 people who come and go",
+  "app-dashboard": "A live dashboard for 2,000 clients over WebSockets, event streams and polls",
+  "app-dashboard-minutes": "Memory of a live dashboard for 2,000 clients",
+  "app-dashboard-sse": "A live dashboard for 2,000 clients over event streams",
+  "app-dashboard-sse-minutes": "Memory of a live dashboard for 2,000 event streams",
+  "app-tokens": "Tokens of a language model to 500 readers",
+  "app-tokens-minutes": "Memory while a language model answers 500 readers",
+
   "redis-2": "Messages to all clients of two processes, over Redis",
   "redis-2-16": "Messages to all clients of two processes, over Redis, 16 at once",
   "nats-2": "Messages to all clients of two processes, over NATS",
   "nats-2-16": "Messages to all clients of two processes, over NATS, 16 at once",
+
+  "processes-echo": "Short WebSocket messages sent back by two processes of one machine",
+  "processes-publish": "Messages to all clients of two processes of one machine, without a broker",
 
   "session-echo": "Short messages of resumable sessions, 16 at once, each sent back",
   "session-request": "Requests and their replies over resumable sessions",

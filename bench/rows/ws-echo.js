@@ -10,6 +10,10 @@ const peers = {
   "unichannel on uWebSockets.js": "ws-unichannel-uws.js",
   "Bun.serve": "ws-bun.js",
 };
+/** ws gives a text as a Buffer. An application that reads it makes a string, which our server gives at once. */
+const asString = { "ws as a string": "ws-ws.js string" };
+/** With its native addon, which unmasks; `npm install ws` alone does not install it. Only long messages gain by it. */
+export const withAddon = { "ws with bufferutil": "ws-ws.js bufferutil" };
 const floor = { "node:net": "ws-net.js" };
 const brief = ["unichannel", "ws"];
 const load = "ws-echo.js";
@@ -59,16 +63,36 @@ export const wsEcho = [
   workRow({
     name: "ws-echo-16k",
     title: "echo of 16 KiB of bytes, 16 connections, 1 message in flight on each",
-    peers: { ...peers, ...floor },
+    peers: { ...peers, ...withAddon, ...floor },
     brief,
     targets: { ws: "≥ 1.3 ×" },
     load,
     config: { connections: 16, inFlight: 1, messageBytes: 16_384, binary: true },
   }),
   workRow({
+    name: "ws-echo-64k-text",
+    rank: "extra",
+    title: "echo of 64 KiB of text, 16 connections, 1 message in flight on each",
+    peers: { ...peers, ...withAddon, ...asString, ...floor },
+    brief: ["unichannel", ...Object.keys(asString), "ws"],
+    targets: { "ws as a string": "≥ 1.1 ×", ws: "≥ 1.1 ×" },
+    load,
+    config: { connections: 16, inFlight: 1, messageBytes: 65_536, binary: false },
+  }),
+  workRow({
+    name: "ws-echo-64k-bytes",
+    rank: "extra",
+    title: "echo of 64 KiB of bytes, 16 connections, 1 message in flight on each",
+    peers: { ...peers, ...withAddon, ...floor },
+    brief,
+    targets: { ws: "≥ 1.1 ×" },
+    load,
+    config: { connections: 16, inFlight: 1, messageBytes: 65_536, binary: true },
+  }),
+  workRow({
     name: "ws-echo-1m",
     title: "echo of 1 MiB of bytes, 4 connections, 1 message in flight on each",
-    peers,
+    peers: { ...peers, ...withAddon },
     brief,
     load,
     config: { connections: 4, inFlight: 1, messageBytes: 1_048_576, binary: true },

@@ -3,6 +3,8 @@
 // beside them. The repository has some 300 modules, and to find, read and link them took half of a server's start: decision 62.
 import { relative, resolve } from "node:path";
 import { rollup } from "rollup";
+import { parseAst } from "rollup/parseAst";
+import { toOneByte } from "./one-byte.js";
 
 /** The entries that browsers load, too. */
 const CLIENTS = ["dist/src/client/index.js", "dist/src/client/react.js", "dist/src/client/tabs/index.js"];
@@ -73,7 +75,8 @@ async function files(entries, parts) {
     });
     return output.map((file) => {
       if (file.type !== "chunk") throw new Error(`${file.fileName} is no code`);
-      return { path: file.fileName, code: file.code, modules: file.moduleIds.map((id) => relative(".", id)) };
+      const code = toOneByte(file.code, parseAst);
+      return { path: file.fileName, code, modules: file.moduleIds.map((id) => relative(".", id)) };
     });
   } finally {
     await build.close();

@@ -19,7 +19,15 @@ const HOW_TO = {
   "Language models": ["language-models", "mcp"],
   "Who may connect": ["who-may-connect", "log-in", "cross-origin", "expiring-identities", "rates"],
   "Running it": [
-    ...["deploy", "serve-files", "behind-a-proxy", "scaling-out", "size-a-service", "stopping-and-restarting"],
+    ...[
+      "deploy",
+      "serve-files",
+      "behind-a-proxy",
+      "all-cores",
+      "scaling-out",
+      "size-a-service",
+      "stopping-and-restarting",
+    ],
     ...["falling-back-and-coming-back", "observing", "inspector", "debug", "testing"],
   ],
   "Coming from": ["from-ws", "from-socket-io", "from-better-sse"],

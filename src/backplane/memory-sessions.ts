@@ -1,10 +1,10 @@
 // A session store inside one process: for tests, for several servers of one process, and as the simplest example of a session
-// store. The moves of a record are written here in full; those over a broker do the same in one step of the broker.
+// store. The moves of a record are in `session-records.ts`.
 
-import { randomBytes } from "node:crypto";
 import { copied } from "../base/bytes.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { checkMethods, checkOptions, type OptionTable } from "../base/option-values.ts";
+import { SessionRecords } from "./session-records.ts";
 import type { SessionStore, TakeOptions, TakeResult } from "./session-store.ts";
 import { checkSnapshot, toTtl } from "./session-store-values.ts";
 import { unavailable } from "./unavailable.ts";
@@ -31,62 +31,14 @@ const MEMORY_OPTIONS: OptionTable & Readonly<Record<keyof MemorySessionsOptions,
  */
 export function memorySessions(options: MemorySessionsOptions = {}): MemorySessions {
   checkOptions("memorySessions", options, MEMORY_OPTIONS);
-  return new MemorySessionStore(new MemoryRecords(options.clock ?? systemClock));
-}
-
-/** The record of a session. */
-type SessionRecord =
-  | { readonly state: "stored" | "taken"; readonly owner: string; readonly snapshot: Uint8Array }
-  | { readonly state: "claimed"; readonly owner: string };
-
-/** Number of writes after which all records are searched for those whose time to live has passed. */
-const SWEEP_EVERY = 1000;
-
-/** Values with a time to live. */
-class ExpiringMap<T> {
-  readonly #clock: Clock;
-  readonly #entries = new Map<string, { readonly value: T; readonly until: number }>();
-  #writes = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  get(key: string): T | undefined {
-    const found = this.#entries.get(key);
-    if (found === undefined || found.until > this.#clock.now()) return found?.value;
-    this.#entries.delete(key);
-    return undefined;
-  }
-
-  set(key: string, value: T, ttlMs: number): void {
-    this.#writes += 1;
-    if (this.#writes % SWEEP_EVERY === 0) for (const name of this.#entries.keys()) this.get(name);
-    this.#entries.set(key, { value, until: this.#clock.now() + ttlMs });
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
-  }
-}
-
-/** The records that several session stores share. */
-class MemoryRecords {
-  readonly sessions: ExpiringMap<SessionRecord>;
-  readonly addresses: ExpiringMap<string>;
-  readonly secret: string = randomBytes(32).toString("base64url");
-
-  constructor(clock: Clock) {
-    this.sessions = new ExpiringMap(clock);
-    this.addresses = new ExpiringMap(clock);
-  }
+  return new MemorySessionStore(new SessionRecords(options.clock ?? systemClock));
 }
 
 class MemorySessionStore implements MemorySessions {
-  readonly #records: MemoryRecords;
+  readonly #records: SessionRecords;
   #isClosed = false;
 
-  constructor(records: MemoryRecords) {
+  constructor(records: SessionRecords) {
     this.#records = records;
   }
 
@@ -95,76 +47,49 @@ class MemorySessionStore implements MemorySessions {
   }
 
   async put(token: string, owner: string, snapshot: Uint8Array, ttlMs: number): Promise<boolean> {
-    const sessions = this.#open().sessions;
+    const records = this.#open();
     checkSnapshot(snapshot);
-    const ttl = toTtl(ttlMs);
-    const record = sessions.get(token);
-    if (record !== undefined && record.owner !== owner) return false;
-    sessions.set(token, { state: "stored", owner, snapshot: copied(snapshot) }, ttl);
-    return true;
+    return records.put(token, owner, snapshot, toTtl(ttlMs));
   }
 
   async take(token: string, taker: string, { ttlMs, from }: TakeOptions): Promise<TakeResult> {
-    const sessions = this.#open().sessions;
-    const ttl = toTtl(ttlMs);
-    const record = sessions.get(token);
-    if (record === undefined) return { type: "unknown" };
-    const { state, owner } = record;
-    const mayTake = state === "stored" || (state === "taken" && (owner === taker || owner === from));
-    if (!mayTake) return { type: "owned", owner, isClaimed: state === "claimed" };
-    sessions.set(token, { state: "taken", owner: taker, snapshot: record.snapshot }, ttl);
-    return { type: "taken", snapshot: copied(record.snapshot) };
+    const answer = this.#open().take(token, taker, toTtl(ttlMs), from);
+    return answer.type === "taken" ? { type: "taken", snapshot: copied(answer.snapshot) } : answer;
   }
 
   async claim(token: string, taker: string, ttlMs: number): Promise<boolean> {
-    const sessions = this.#open().sessions;
-    const ttl = toTtl(ttlMs);
-    const record = sessions.get(token);
-    if (record === undefined || record.owner !== taker || record.state === "stored") return false;
-    sessions.set(token, { state: "claimed", owner: taker }, ttl);
-    return true;
+    return this.#open().claim(token, taker, toTtl(ttlMs));
   }
 
   async renew(tokens: readonly string[], owner: string, ttlMs: number): Promise<readonly string[]> {
-    const sessions = this.#open().sessions;
-    const ttl = toTtl(ttlMs);
-    const foreign: string[] = [];
-    for (const token of tokens) {
-      const record = sessions.get(token);
-      if (record !== undefined && record.owner !== owner) foreign.push(token);
-      else if (record === undefined || record.state === "claimed") {
-        sessions.set(token, { state: "claimed", owner }, ttl);
-      }
-    }
-    return foreign;
+    return this.#open().renew(tokens, owner, toTtl(ttlMs));
   }
 
   async forget(token: string, owner: string): Promise<void> {
-    const sessions = this.#open().sessions;
-    if (sessions.get(token)?.owner === owner) sessions.delete(token);
+    this.#open().forget(token, owner);
   }
 
   async announce(process: string, address: string, ttlMs: number): Promise<void> {
-    this.#open().addresses.set(process, address, toTtl(ttlMs));
+    this.#open().announce(process, address, toTtl(ttlMs));
   }
 
   async withdraw(process: string): Promise<void> {
-    this.#open().addresses.delete(process);
+    this.#open().withdraw(process);
   }
 
   async locate(process: string): Promise<string | undefined> {
-    return this.#open().addresses.get(process);
+    return this.#open().locate(process);
   }
 
   async secret(): Promise<string> {
-    return this.#open().secret;
+    return this.#open().secret();
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
   }
 
-  #open(): MemoryRecords {
+  #open(): SessionRecords {
     if (this.#isClosed) throw unavailable("closed");
     return this.#records;
   }

@@ -27,7 +27,7 @@ function compareNumbers(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Returns the next id. The last sequence of a millisecond is never reached: that would be 2⁶⁴ entries. */
+/** Returns the next id. The last sequence of a millisecond is never reached: that would be 2 ** 64 entries. */
 export function nextStreamId(id: string): string {
   const dash = id.indexOf("-");
   return `${id.slice(0, dash)}-${BigInt(id.slice(dash + 1)) + 1n}`;

@@ -1,12 +1,11 @@
 // Ids for logs: of requests, channels and connections. They are made on first use.
 
-import { randomInt } from "node:crypto";
+import { nodeCrypto } from "../transport/node-modules.ts";
 
 /** 41 bits of chance: of ten thousand processes whose logs are read together, two share it once in 50,000 times. */
-const PROCESS = randomInt(36 ** 8)
-  .toString(36)
-  .padStart(8, "0");
+const CHANCES = 36 ** 8;
 
+let prefix: string | undefined;
 let count = 0;
 
 /**
@@ -15,5 +14,6 @@ let count = 0;
  */
 export function nextId(): string {
   count += 1;
-  return `${PROCESS}-${count.toString(36)}`;
+  prefix ??= nodeCrypto().randomInt(CHANCES).toString(36).padStart(8, "0");
+  return `${prefix}-${count.toString(36)}`;
 }

@@ -136,16 +136,24 @@ function isMadeOf(text: string, wanted: number): boolean {
   return true;
 }
 
+/**
+ * The first and the last character of each range of a class. Ranges, and no patterns: 1,500 tests of characters took 3 % of the
+ * instructions of a server's start.
+ */
 function classTable(): Uint8Array {
   const table = new Uint8Array(256);
-  for (let byte = 0; byte < 256; byte++) {
-    const char = String.fromCharCode(byte);
-    if (TOKEN_FORM.test(char)) table[byte]! |= TOKEN;
-    if (VALUE_FORM.test(char)) table[byte]! |= VALUE;
-    if (/^[\x21\x22\x24-\x7e]$/.test(char)) table[byte]! |= TARGET;
-    if (/^[A-Za-z0-9\-._~!$&'()*+,;=]$/.test(char)) table[byte]! |= HOST;
-    if (/^[0-9]$/.test(char)) table[byte]! |= DIGIT;
-    if (/^[0-9A-Fa-f]$/.test(char)) table[byte]! |= HEX;
-  }
+  add(table, TOKEN, "AZaz09!!#'*+-.^`||~~");
+  add(table, VALUE, "\t\t ~\x80\xff");
+  add(table, TARGET, '!!""$~');
+  add(table, HOST, "AZaz09-.__~~!!$$&,;;==");
+  add(table, DIGIT, "09");
+  add(table, HEX, "09AFaf");
   return table;
+}
+
+function add(table: Uint8Array, kind: number, ranges: string): void {
+  for (let index = 0; index < ranges.length; index += 2) {
+    const last = ranges.charCodeAt(index + 1);
+    for (let byte = ranges.charCodeAt(index); byte <= last; byte++) table[byte]! |= kind;
+  }
 }

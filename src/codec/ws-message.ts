@@ -79,6 +79,8 @@ export class MessageDecoder {
   #announced = 0;
   /** The payload so far is #buffer[0, #length). */
   #buffer: Uint8Array = NO_BYTES;
+  /** The read of which a message that was returned is a view. */
+  #lent: Uint8Array = NO_BYTES;
   #length = 0;
   #isAscii = true;
   #validator: Utf8Validator | undefined;
@@ -123,7 +125,10 @@ export class MessageDecoder {
     try {
       for (;;) {
         const part = this.#frames.next();
-        if (part === undefined) return undefined;
+        if (part === undefined) {
+          this.#lent = NO_BYTES;
+          return undefined;
+        }
         if (part.opcode >= OPCODE.CLOSE) {
           if (this.#opcode === OPCODE.CONTINUATION) this.#unfinished = undefined;
           return this.#control(part);
@@ -162,12 +167,17 @@ export class MessageDecoder {
     const { bytes, start, end } = part;
     const opcode = this.#opcode;
     this.#forget();
-    if (opcode > COMPRESSED) return compressed(opcode, bytes.subarray(start, end));
+    if (opcode > COMPRESSED) {
+      this.#lent = bytes;
+      return compressed(opcode, bytes.subarray(start, end));
+    }
     const isText = opcode === OPCODE.TEXT;
     // latin1() for short text too: character codes win only below 16 bytes (8 bytes: 38 against 80 ns, 32: 122 against 75).
     if (isText) return { type: "message", data: part.ascii ? latin1(bytes, start, end) : validText(bytes, start, end) };
     const isCopied = end - start <= COPY_BYTES && bytes.length > PIN_BYTES;
-    return { type: "message", data: isCopied ? copy(bytes, start, end) : bytes.subarray(start, end) };
+    if (isCopied) return { type: "message", data: copy(bytes, start, end) };
+    this.#lent = bytes;
+    return { type: "message", data: bytes.subarray(start, end) };
   }
 
   /** Appends a part of the payload, text only if it may still become valid UTF-8. */
@@ -179,9 +189,23 @@ export class MessageDecoder {
       if (!this.#validator.push(bytes, start, end)) fail("BAD_UTF8");
     }
     const length = this.#length + end - start;
-    if (length > this.#buffer.length) this.#grow(length, part.fin);
-    this.#buffer.set(bytes.subarray(start, end), this.#length);
+    if (this.#length === 0 && this.#fits(part)) {
+      this.#buffer = bytes;
+      bytes.copyWithin(0, start, end);
+    } else {
+      if (length > this.#buffer.length) this.#grow(length, part.fin);
+      this.#buffer.set(bytes.subarray(start, end), this.#length);
+    }
     this.#length = length;
+  }
+
+  /**
+   * True if the payload is joined in the memory of the read in which it began: nobody else has a part of it, it is long enough, and not
+   * more than twice as long as needed. That takes 3 µs for 64 KiB, and new memory 6 to 20 (bench/micro/joined-read.js).
+   */
+  #fits({ bytes, last }: FramePart): boolean {
+    const announced = this.#announced;
+    return !last && bytes !== this.#lent && announced <= bytes.length && 2 * announced >= bytes.length;
   }
 
   /**

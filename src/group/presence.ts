@@ -1,10 +1,10 @@
 // Lists members of this process as present, with the JSON value that each of them joined with.
 
-import { randomBytes } from "node:crypto";
 import type { BackplaneMember } from "../backplane/backplane.ts";
 import { utf8, utf8Bytes } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { toJson } from "../channel/send-data.ts";
+import { nodeCrypto } from "../transport/node-modules.ts";
 import type { PresenceHandlers, PresentMember } from "./channel-store.ts";
 import { JoinState, type Member } from "./member.ts";
 import { PresenceView } from "./presence-view.ts";
@@ -20,7 +20,7 @@ export interface MovedPresence {
 
 export class Presence {
   readonly #source: StreamSource;
-  readonly #storeId: string = randomBytes(8).toString("hex");
+  readonly #storeId: string = nodeCrypto().randomBytes(8).toString("hex");
   #count = 0;
   readonly #watched = new Map<string, { readonly view: PresenceView; end: (() => void) | undefined }>();
 

@@ -176,9 +176,16 @@ export class WebSocketConnection extends OutputSource {
   sendText(text: string, prefix = ""): void {
     if (this.#state !== STATES.open) return;
     if (this.#options.compression !== undefined && this.#sendCompressed(OPCODE.TEXT, prefix + text)) return;
-    if (text.length <= JOINED_TEXT && this.#side.maskingKey === undefined && isAscii(text)) {
-      this.output.text(encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix + text);
-    } else this.#writeFrame(OPCODE.TEXT, utf8Bytes(prefix + text));
+    if (this.#side.maskingKey !== undefined || !isAscii(text)) {
+      this.#writeFrame(OPCODE.TEXT, utf8Bytes(prefix + text));
+      return;
+    }
+    const head = encodeFrameHead(OPCODE.TEXT, prefix.length + text.length) + prefix;
+    if (text.length <= JOINED_TEXT) this.output.text(head + text);
+    else {
+      this.output.text(head);
+      this.output.longText(text);
+    }
   }
 
   /** A binary message in one frame. */

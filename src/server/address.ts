@@ -1,7 +1,6 @@
 // The address on which a server listens: a TCP port, a Unix socket, or a listening socket that the process was started with
 // (`fd`, or systemd's protocol sd_listen_fds(3)).
 
-import { lstat, unlink } from "node:fs/promises";
 import { type AddressInfo, connect, type Server as NetServer } from "node:net";
 import { ChannelError } from "../base/errors.ts";
 import { badOption } from "../base/option-values.ts";
@@ -92,18 +91,17 @@ function tryToListen(server: NetServer, address: Address, backlog: number): Prom
  * for it. Returns true if the path is free now. Any other file at the path stays.
  */
 async function removeStale(path: string): Promise<boolean> {
-  const found = await statusOf(path);
+  // Loaded before the first look: nothing may come between the last look and the removal.
+  const files = await import("node:fs/promises");
+  const statusOf = () => files.lstat(path).catch(() => undefined);
+  const found = await statusOf();
   if (found === undefined) return true;
   if (!found.isSocket() || (await isAnswered(path))) return false;
-  const now = await statusOf(path);
+  const now = await statusOf();
   // Another process may have removed it meanwhile, and listen there now.
   if (now !== undefined && (now.ino !== found.ino || now.ctimeMs !== found.ctimeMs)) return false;
-  await unlink(path).catch(() => {});
+  await files.unlink(path).catch(() => {});
   return true;
-}
-
-function statusOf(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
-  return lstat(path).catch(() => undefined);
 }
 
 /** True unless a connection is refused, which proves that no process listens. */

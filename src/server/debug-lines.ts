@@ -1,7 +1,6 @@
 // Writes the lines for NODE_DEBUG=unichannel: one for each connection, handshake, refusal and channel. `session/transport.ts` and
 // `session/ending.ts` write those of sessions. No line has a query, a header field with credentials or a whole token.
 
-import { debuglog } from "node:util";
 import { type DebugLog, quoted } from "../base/debug-log.ts";
 import type { ChannelError } from "../base/errors.ts";
 import { nextId } from "../channel/ids.ts";
@@ -13,9 +12,11 @@ import type { OpenConnection } from "./exchange-source.ts";
 
 /** Undefined unless NODE_DEBUG has `unichannel`. Node reads it when the process starts. */
 export function openDebugLog(): DebugLog | undefined {
-  const log = debuglog("unichannel");
+  const { NODE_DEBUG } = process.env;
+  if (NODE_DEBUG === undefined || NODE_DEBUG === "") return undefined;
+  const log = process.getBuiltinModule("node:util").debuglog("unichannel");
   // Bun's has no `enabled`, and prints when NODE_DEBUG says so.
-  const isRead = log.enabled ?? /(^|,)\s*(unichannel|\*)\s*(,|$)/i.test(process.env["NODE_DEBUG"] ?? "");
+  const isRead = log.enabled ?? /(^|,)\s*(unichannel|\*)\s*(,|$)/i.test(NODE_DEBUG);
   return isRead ? (line) => log("%s", line) : undefined;
 }
 

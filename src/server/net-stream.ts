@@ -7,7 +7,7 @@ import { type Piece, sizeOf } from "../base/bytes.ts";
 import { ChannelError } from "../base/errors.ts";
 import { runtime } from "../base/runtime.ts";
 import type { ByteStreamListener } from "../transport/io/byte-stream.ts";
-import { MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
+import { MAX_WAITING_STRING, MIN_SLICE_BYTES, WriteQueue } from "../transport/io/write-queue.ts";
 import { addressOf } from "./address.ts";
 import type { EngineStream, StreamOwner } from "./engine-stream.ts";
 import { findReset, whenTaken, writeTo } from "./socket-write.ts";
@@ -86,8 +86,10 @@ export class NetStream implements EngineStream {
   write(output: Piece | readonly Piece[]): void {
     if (this.#isEnding || !this.#socket.writable) return;
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
-    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) this.#writeToSocket(output);
-    else {
+    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) {
+      this.#writeToSocket(output);
+      if (this.#isBlocked) this.#pinStrings(output);
+    } else {
       this.#ensureQueue().add(output);
       this.#pump();
       this.#updateBudget();
@@ -201,6 +203,18 @@ export class NetStream implements EngineStream {
   #block(): void {
     this.#flags |= BLOCKED;
     this.#ensureQueue().stalledSince = undefined;
+    this.#updateBudget();
+  }
+
+  /** Counts the long strings of a vectored write, which Node keeps beside its copy of them until the system has taken all. */
+  #pinStrings(output: Piece | readonly Piece[]): void {
+    let bytes = 0;
+    if (typeof output !== "string" && !(output instanceof Uint8Array) && !this.isEncrypted) {
+      for (const piece of output) {
+        if (typeof piece === "string" && piece.length > MAX_WAITING_STRING) bytes += piece.length;
+      }
+    }
+    this.#queue!.pinnedBytes = bytes;
     this.#updateBudget();
   }
 

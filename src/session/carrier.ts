@@ -36,15 +36,19 @@ export interface CarrierOwner {
 
 /** The part that all three carriers share. */
 export abstract class Carrier implements TransportListener {
-  abstract readonly kind: TransportKind;
-  /** True for a poll: it collects records, and `finish` sends all of them. */
-  readonly isParked: boolean = false;
   readonly transport: Transport;
   /** Undefined once another carrier has replaced this one: the records that still come are sent again on the next. */
   owner: CarrierOwner | undefined;
 
   constructor(transport: Transport) {
     this.transport = transport;
+  }
+
+  abstract get kind(): TransportKind;
+
+  /** True for a poll: it collects records, and `finish` sends all of them. */
+  get isParked(): boolean {
+    return false;
   }
 
   /** Sets the owner, which is told at once if the carrier has ended already. */
@@ -95,7 +99,6 @@ export abstract class Carrier implements TransportListener {
 }
 
 export class WebSocketCarrier extends Carrier {
-  readonly kind = "websocket";
   readonly #maxMessageBytes: number;
   #hasWrittenSinceTick = false;
   /** The tick that found the last write. */
@@ -105,6 +108,10 @@ export class WebSocketCarrier extends Carrier {
   constructor(transport: Transport, maxMessageBytes: number) {
     super(transport);
     this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  get kind(): "websocket" {
+    return "websocket";
   }
 
   write(record: CompactRecord): void {
@@ -195,7 +202,9 @@ function isLonger(text: string, maxBytes: number): boolean {
 }
 
 export class StreamCarrier extends Carrier {
-  readonly kind = "sse";
+  get kind(): "sse" {
+    return "sse";
+  }
 
   write(record: CompactRecord): void {
     this.transport.send(asEventText(record));
@@ -204,9 +213,15 @@ export class StreamCarrier extends Carrier {
 }
 
 export class PollCarrier extends Carrier {
-  readonly kind = "poll";
-  override readonly isParked = true;
   #text = "";
+
+  get kind(): "poll" {
+    return "poll";
+  }
+
+  override get isParked(): true {
+    return true;
+  }
 
   write(record: CompactRecord): void {
     this.#text += asEventText(record).body;

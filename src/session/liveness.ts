@@ -37,6 +37,18 @@ export interface Absent {
   readonly isExpired: boolean;
 }
 
+/** The progress of acknowledgements, from the first tick on that found something to wait for. */
+interface Progress {
+  /** The value of `acknowledged` at the last tick that found progress. */
+  acknowledged: number;
+  /** The tick since which there has been no progress; undefined while no acknowledgement is missing. */
+  missingSince: number | undefined;
+  /** Bytes that the carrier had not taken at the last tick. */
+  unsentBefore: number;
+  /** Number of carriers that were dropped while `acknowledged` stayed the same. */
+  repetitions: number;
+}
+
 export class Liveness {
   readonly #settings: SessionSettings;
   /** True once the client has shown that it has the token. */
@@ -45,14 +57,8 @@ export class Liveness {
   #awaySince: number | undefined;
   /** The first tick that found the poll parked; undefined before it, and without a poll. */
   #parkedSince: number | undefined;
-  /** The value of `acknowledged` at the last tick that found progress. */
-  #acknowledged = 0;
-  /** The tick since which there has been no progress; undefined while no acknowledgement is missing. */
-  #missingSince: number | undefined;
-  /** Bytes that the carrier had not taken at the last tick. */
-  #unsentBefore = 0;
-  /** Number of carriers that were dropped while `#acknowledged` stayed the same. */
-  #repetitions = 0;
+  /** Undefined while there was nothing to acknowledge at any tick: most sessions are idle. */
+  #progress: Progress | undefined;
 
   constructor(settings: SessionSettings) {
     this.#settings = settings;
@@ -67,7 +73,7 @@ export class Liveness {
   carrierAttached(): void {
     this.heard();
     this.#parkedSince = undefined;
-    this.#unsentBefore = 0;
+    if (this.#progress !== undefined) this.#progress.unsentBefore = 0;
   }
 
   carrierEnded(): void {
@@ -76,13 +82,13 @@ export class Liveness {
 
   /** The client did not acknowledge in time: the records of the carrier will be sent again. */
   carrierDropped(): void {
-    this.#repetitions += 1;
+    if (this.#progress !== undefined) this.#progress.repetitions += 1;
   }
 
   /** The client has posted something, so it is not gone, and may still acknowledge its records. */
   heard(): void {
     this.#awaySince = undefined;
-    this.#missingSince = undefined;
+    if (this.#progress !== undefined) this.#progress.missingSince = undefined;
   }
 
   /** Called with each tick without a carrier. True if the client has been away too long. */
@@ -103,19 +109,21 @@ export class Liveness {
    * Called with each tick with a carrier. True if the carrier is to be dropped: for twice `heartbeatMs` the client has
    * acknowledged nothing and the connection has taken nothing, so the client does not read, or is gone.
    */
-  isAckOverdue(now: number, progress: AckProgress): boolean {
-    const { unsentBytes, answersPings, isPaused } = progress;
-    const { acknowledged, bufferedAmount } = progress.session;
-    const wasTaken = unsentBytes < this.#unsentBefore && this.#unsentBefore >= MIN_PROGRESS_BYTES;
-    this.#unsentBefore = unsentBytes;
-    if (acknowledged !== this.#acknowledged) this.#repetitions = 0;
+  isAckOverdue(now: number, { session, unsentBytes, answersPings, isPaused }: AckProgress): boolean {
+    const { acknowledged, bufferedAmount } = session;
     const isMissing = bufferedAmount > 0 && (isPaused || !answersPings);
-    if (isMissing && !wasTaken && acknowledged === this.#acknowledged && this.#missingSince !== undefined) {
-      const factor = (isPaused ? PAUSED_FACTOR : 1) * 2 ** Math.min(this.#repetitions, MAX_DOUBLINGS);
-      return now - this.#missingSince >= 2 * factor * this.#settings.heartbeatMs;
+    if (this.#progress === undefined && !isMissing && unsentBytes === 0) return false;
+    this.#progress ??= { acknowledged, missingSince: undefined, unsentBefore: 0, repetitions: 0 };
+    const progress = this.#progress;
+    const wasTaken = unsentBytes < progress.unsentBefore && progress.unsentBefore >= MIN_PROGRESS_BYTES;
+    progress.unsentBefore = unsentBytes;
+    if (acknowledged !== progress.acknowledged) progress.repetitions = 0;
+    if (isMissing && !wasTaken && acknowledged === progress.acknowledged && progress.missingSince !== undefined) {
+      const factor = (isPaused ? PAUSED_FACTOR : 1) * 2 ** Math.min(progress.repetitions, MAX_DOUBLINGS);
+      return now - progress.missingSince >= 2 * factor * this.#settings.heartbeatMs;
     }
-    this.#acknowledged = acknowledged;
-    this.#missingSince = isMissing ? now : undefined;
+    progress.acknowledged = acknowledged;
+    progress.missingSince = isMissing ? now : undefined;
     return false;
   }
 }

@@ -1,6 +1,5 @@
 // The sessions of one server by token, so that a request that carries a token finds its channel.
 
-import { randomBytes } from "node:crypto";
 import { detached } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DebugLog } from "../base/debug-log.ts";
@@ -13,6 +12,7 @@ import { clientNetwork } from "../request/server-rates.ts";
 import type { CloseStatus } from "../transport/close-status.ts";
 import type { BufferBudget } from "../transport/io/buffer-budget.ts";
 import type { Flusher } from "../transport/io/flusher.ts";
+import { nodeCrypto } from "../transport/node-modules.ts";
 import type { TransportKind } from "../transport/transport.ts";
 import type { ClaimSource } from "./claim.ts";
 import type { AttachedCarrier, SessionContext } from "./context.ts";
@@ -155,7 +155,7 @@ export class Sessions implements SessionContext {
   }
 
   newToken(): string {
-    const random = randomBytes(TOKEN_BYTES).toString("base64url");
+    const random = nodeCrypto().randomBytes(TOKEN_BYTES).toString("base64url");
     return this.elsewhere === undefined ? random : `${this.elsewhere.process}.${random}`;
   }
 

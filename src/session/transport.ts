@@ -28,24 +28,30 @@ import { ServerSession } from "./server-session.ts";
 import type { SessionSnapshot, WaitingItem } from "./snapshot.ts";
 
 export class SessionTransport implements Transport<SessionListener>, CarrierOwner, EndingOwner {
-  readonly messageForm = "message";
-  readonly holdsMessages = true;
   readonly session: ServerSession;
   posts: Posts | undefined;
   readonly #carrier: CurrentCarrier;
-  readonly #ending: Ending;
+  /** Made when something of the end happens first: nearly all sessions are idle. */
+  #ending: Ending | undefined;
   readonly #context: SessionContext;
   #isLeaving = false;
   /** Records of the present carrier that wait for the claim on the session. */
-  #early: CompactRecord[] = [];
+  #early: CompactRecord[] | undefined;
   /** Messages and requests that had arrived in another process. */
-  #inbox: readonly WaitingItem[] = [];
+  #inbox: readonly WaitingItem[] | undefined;
 
   constructor(token: string, kind: TransportKind, settings: SessionSettings, context: SessionContext) {
     this.session = new ServerSession(token, settings, context);
     this.#carrier = new CurrentCarrier(kind, this.session, context);
-    this.#ending = new Ending(this.session, this.#carrier, context, this);
     this.#context = context;
+  }
+
+  get messageForm(): "message" {
+    return "message";
+  }
+
+  get holdsMessages(): true {
+    return true;
   }
 
   /** The kind of the carrier, or of the last one. */
@@ -116,7 +122,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** Takes the messages and requests that wait here for the application. */
   waiting(): readonly WaitingItem[] {
-    return [...this.#inbox, ...this.session.incoming.takeAll()];
+    return [...(this.#inbox ?? []), ...this.session.incoming.takeAll()];
   }
 
   /** The session cannot leave. Its channel is closed next. */
@@ -136,7 +142,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** Another process has the session. */
   elsewhere(): void {
-    this.#ending.elsewhere();
+    this.#ensureEnding().elsewhere();
   }
 
   /** The session, which came from another process, is this one's alone: what has waited goes on. */
@@ -145,11 +151,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     session.claim = undefined;
     // Before anything is delivered: what a receiver sends is written behind them.
     this.#carrier.claimed();
-    const inbox = this.#inbox;
-    this.#inbox = [];
+    const inbox = this.#inbox ?? [];
+    this.#inbox = undefined;
     for (const item of inbox) this.#deliver(item);
-    const early = this.#early;
-    this.#early = [];
+    const early = this.#early ?? [];
+    this.#early = undefined;
     for (const record of early) this.recordArrived(record);
     if (early.length > 0 && !session.incoming.isFull) this.#carrier.resume();
     this.posts?.check();
@@ -160,7 +166,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     const { session } = this;
     const { after, attempt, isResumed, isPrompt } = request;
     // Its client sends them again: the new carrier says what has arrived.
-    this.#early = [];
+    this.#early = undefined;
     const isRepeated = attempt !== undefined && attempt === session.attempt;
     if (attempt !== undefined) session.attempt = attempt;
     this.#carrier.replace(isRepeated ? "sameAttempt" : "newAttempt");
@@ -225,7 +231,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       else if (record.type === "from") session.continueAt(record.number);
     } catch (error) {
       if (!(error instanceof ChannelError)) throw error;
-      this.#ending.protocolBroken(error);
+      this.#ensureEnding().protocolBroken(error);
     }
     this.#carrier.acknowledgeIfDue();
   }
@@ -302,13 +308,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
 
   /** The close is kept and acknowledged like a message: `transportClosed` may follow as late as the client comes back. */
   close(code: number, reason: string): void {
-    this.#ending.close(code, reason);
+    this.#ensureEnding().close(code, reason);
   }
 
   /** `TRY_AGAIN_LATER`: the client is too slow or away too long. `POLICY_VIOLATION`: it sends more than it may. */
   fail(code: number, reason: string): void {
-    if (code === TRY_AGAIN_LATER) this.#ending.overflowed();
-    else if (code === POLICY_VIOLATION) this.#ending.refuse(code, reason);
+    if (code === TRY_AGAIN_LATER) this.#ensureEnding().overflowed();
+    else if (code === POLICY_VIOLATION) this.#ensureEnding().refuse(code, reason);
     else this.close(code, reason);
   }
 
@@ -317,17 +323,17 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   }
 
   serverStops(): void {
-    this.#ending.serverStops();
+    this.#ensureEnding().serverStops();
   }
 
   terminate(): void {
-    this.#ending.terminate();
+    this.#ensureEnding().terminate();
   }
 
   tick(now: number): void {
     if (this.isOver) return;
     this.posts?.check(now);
-    if (!this.#carrier.isAway || this.posts?.areUnderWay === true) this.#ending.tick(now);
+    if (!this.#carrier.isAway || this.posts?.areUnderWay === true) this.#ending?.tick(now);
     if (this.isOver) return;
     if (!this.#carrier.isAway) {
       this.#carrier.tick(now);
@@ -335,11 +341,11 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     }
     // A client that is still sending a POST is not away.
     if (this.posts?.areUnderWay) this.#carrier.liveness.heard();
-    this.#ending.tickAway(now);
+    this.#ensureEnding().tickAway(now);
   }
 
   carrierFailed(status: CloseStatus): void {
-    this.#ending.carrierFailed(status);
+    this.#ensureEnding().carrierFailed(status);
   }
 
   carrierEnded(status: CloseStatus): void {
@@ -351,7 +357,7 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
       const name = shortToken(this.session.token);
       this.#context.debug?.(`session ${name} lost its carrier: ${this.kind}, ${describeClose(status)}`);
     }
-    this.#ending.carrierEnded(status);
+    this.#ensureEnding().carrierEnded(status);
   }
 
   ended(status: CloseStatus): void {
@@ -366,8 +372,13 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
     this.#carrier.write(record);
   }
 
+  #ensureEnding(): Ending {
+    this.#ending ??= new Ending(this.session, this.#carrier, this.#context, this);
+    return this.#ending;
+  }
+
   #waitForClaim(record: CompactRecord): void {
-    this.#early.push(record);
+    (this.#early ??= []).push(record);
     this.#carrier.pause();
     this.session.claim?.request();
   }
@@ -376,14 +387,14 @@ export class SessionTransport implements Transport<SessionListener>, CarrierOwne
   #acknowledged(number: number): void {
     if (!this.session.acknowledge(number) || this.bufferedAmount > 0) return;
     if (this.session.state.isOpen) this.listener?.bufferEmptied();
-    else this.#ending.closeAcknowledged();
+    else this.#ensureEnding().closeAcknowledged();
   }
 
   /** The client's next record has arrived, for the first time. */
   #received(record: CompactRecord<NumberedRecord>): void {
     if (typeof record === "string") this.#messageReceived(record);
     else if (record.type === "message") this.#messageReceived(record.data);
-    else if (record.type === "close") this.#ending.clientClosed(record);
+    else if (record.type === "close") this.#ensureEnding().clientClosed(record);
     else if (record.type === "since") this.session.cursors?.tell(record);
     else if (record.type === "request") this.#requestReceived(decodeRequest(record.data));
   }

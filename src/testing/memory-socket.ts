@@ -67,6 +67,11 @@ export class MemorySocket extends Duplex {
     return this.#side === "server" ? this.#connection.client : this.#connection.server;
   }
 
+  /** Nothing is between the two ends that could be lost without a sign. */
+  setKeepAlive(): this {
+    return this;
+  }
+
   override _read(): void {
     this.#peer.#isWanted = true;
     this.#peer.schedule();

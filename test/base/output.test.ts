@@ -23,6 +23,19 @@ describe("Output", () => {
     assert.equal(output.take(), undefined);
   });
 
+  it("keeps a long text apart, as the very same string", () => {
+    const output = new Output();
+    const long = "long".repeat(5000);
+    output.text("a");
+    output.longText(long);
+    output.text("b");
+    output.text("c");
+    assert.equal(output.size, 20_003);
+    assert.deepEqual(output.take(), ["a", long, "bc"]);
+    output.shared("next");
+    assert.equal(text(output.take()), "next");
+  });
+
   it("returns the same bytes for all outputs that hold the same shared pieces", () => {
     const outputs = [new Output(), new Output(), new Output()];
     for (const piece of ["one ", "two \xe9 ", "three"]) for (const output of outputs) output.shared(piece);

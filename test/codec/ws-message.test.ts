@@ -419,6 +419,53 @@ describe("MessageDecoder: memory", () => {
     assert.equal(isView(1025, 20_000), true);
   });
 
+  it("joins a message in the memory of the read in which it began, if nobody else has a part of it", () => {
+    const payload = Uint8Array.from({ length: 65_536 }, (_, i) => (i * 7) & 0xff);
+    /** The message, and the read in which it began. `before`: a message at the start of that read. `readBytes`: the size of a read. */
+    const joined = (
+      before: Uint8Array,
+      readBytes = 65_536,
+    ): { readonly data: Uint8Array; readonly read: Uint8Array; readonly first: Seen | undefined } => {
+      const all = Buffer.concat([before, frame(BINARY, payload)]);
+      const decoder = new MessageDecoder(ROOMY, SERVER);
+      const read = Uint8Array.from(all.subarray(0, readBytes));
+      const events: WebSocketEvent[] = [];
+      for (const bytes of [read, Uint8Array.from(all.subarray(readBytes))]) {
+        decoder.push(bytes);
+        for (let event = decoder.next(); event !== undefined; event = decoder.next()) events.push(event);
+        assert.ok(decoder.heldBytes <= 131_072);
+      }
+      const last = events.at(-1);
+      assert.ok(last?.type === "message" && typeof last.data !== "string");
+      assert.deepEqual(Buffer.from(last.data), Buffer.from(payload));
+      return { data: last.data, read, first: events.length > 1 ? plain(events[0]!) : undefined };
+    };
+    const alone = joined(new Uint8Array(0));
+    assert.equal(alone.data.buffer, alone.read.buffer);
+    const behindText = joined(frame(TEXT, "hello"));
+    assert.equal(behindText.data.buffer, behindText.read.buffer);
+    const behindView = joined(frame(BINARY, new Uint8Array(2000).fill(1)));
+    assert.notEqual(behindView.data.buffer, behindView.read.buffer);
+    assert.deepEqual(behindView.first, { binary: "01".repeat(2000) });
+    const short = joined(new Uint8Array(0), 60_000);
+    assert.notEqual(short.data.buffer, short.read.buffer);
+  });
+
+  it("does not keep a large read in memory for a message of less than half its length", () => {
+    const before = frame(TEXT, "x".repeat(50_000));
+    const all = Buffer.concat([before, frame(BINARY, new Uint8Array(20_000).fill(1))]);
+    const decoder = new MessageDecoder(ROOMY, SERVER);
+    const read = Uint8Array.from(all.subarray(0, 60_000));
+    decoder.push(read);
+    while (decoder.next() !== undefined);
+    assert.ok(decoder.heldBytes < 60_000);
+    decoder.push(Uint8Array.from(all.subarray(60_000)));
+    const event = decoder.next();
+    assert.ok(event?.type === "message" && typeof event.data !== "string");
+    assert.notEqual(event.data.buffer, read.buffer);
+    assert.equal(toHex(event.data), "01".repeat(20_000));
+  });
+
   it("gives pings and pongs as copies", () => {
     const chunk = Uint8Array.from(Buffer.concat([frame(PING, "a"), frame(PONG, "b".repeat(125))]));
     const decoder = new MessageDecoder(ROOMY, SERVER);

@@ -42,6 +42,7 @@ export function brokerFaults(name: BrokerName, skip: string | false): void {
 
   describe(`a backplane whose broker (${name})`, { skip }, () => {
     it("is killed and started again loses nothing that was confirmed, in three real processes", async (t) => {
+      if (!kit.keepsData) return t.skip("it keeps nothing on a disk");
       const [broker] = await startBroker(t);
       const children = await Promise.all(
         ["a", "b", "c"].map((child) => startProcess(t, { broker: name, port: broker.port, name: child, processes: 3 })),

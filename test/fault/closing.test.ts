@@ -8,7 +8,6 @@ import { systemClock, type Timer } from "../../src/base/clock.ts";
 import type { Broker } from "../support/broker.ts";
 import { BROKER_KITS, type BrokerName } from "../support/broker-kits.ts";
 import { connectNats } from "../support/nats.ts";
-import { needs } from "../support/needs.ts";
 import { until } from "../support/wait.ts";
 
 const KEEP = { size: 100_000, ttlMs: 600_000 };
@@ -51,11 +50,8 @@ const STATES: Readonly<Record<string, Reach>> = {
   },
 };
 
-for (const [name, program] of [
-  ["redis", "redis-server"],
-  ["nats", "nats-server"],
-] as const satisfies readonly (readonly [BrokerName, string])[]) {
-  describe(`a backplane (${name})`, { skip: needs(program) }, () => {
+for (const name of ["redis", "nats", "processes"] as const satisfies readonly BrokerName[]) {
+  describe(`a backplane (${name})`, { skip: BROKER_KITS[name].skip }, () => {
     for (const [state, reach] of Object.entries(STATES)) {
       it(`${state} closes, settles what was asked, and leaves no timer`, async (t) => {
         const timers = watchTimers(t);

@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { BROKER_KITS, type BrokerName } from "../support/broker-kits.ts";
-import { needs } from "../support/needs.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const KEEP = { size: 100_000, ttlMs: 600_000 };
@@ -13,11 +12,8 @@ const ROUNDS = 6;
 /** Enough that an answer takes several packets. */
 const PADDING = " ".repeat(1000);
 
-for (const [name, program] of [
-  ["redis", "redis-server"],
-  ["nats", "nats-server"],
-] as const satisfies readonly (readonly [BrokerName, string])[]) {
-  describe(`a history (${name}) that is read while the connection is cut`, { skip: needs(program) }, () => {
+for (const name of ["redis", "nats", "processes"] as const satisfies readonly BrokerName[]) {
+  describe(`a history (${name}) that is read while the connection is cut`, { skip: BROKER_KITS[name].skip }, () => {
     it("has no gap without a reset, or is refused", async (t) => {
       const broker = await BROKER_KITS[name].start();
       const proxy = await startTcpProxy(t, broker.port);

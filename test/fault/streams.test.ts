@@ -19,7 +19,6 @@ import {
 import { BROKER_KITS, type BrokerName } from "../support/broker-kits.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { MemoryChannel } from "../support/memory-channel.ts";
-import { needs } from "../support/needs.ts";
 import { seeded } from "../support/random.ts";
 import { serving } from "../support/serving.ts";
 import { spawnChild } from "../support/spawn-child.ts";
@@ -209,8 +208,8 @@ describe("a published stream whose viewers' connections break", () => {
   }
 });
 
-for (const name of ["redis", "nats"] as readonly BrokerName[]) {
-  describe(`a stream over ${name}`, { skip: needs(name === "redis" ? "redis-server" : "nats-server") }, () => {
+for (const name of ["redis", "nats", "processes"] as readonly BrokerName[]) {
+  describe(`a stream over ${name}`, { skip: BROKER_KITS[name].skip }, () => {
     it("reaches viewers in another process whose connection to the broker is cut, whole and once", async (t) => {
       const { port, open } = await broker(t, name);
       const proxy = await startTcpProxy(t, port);

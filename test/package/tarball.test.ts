@@ -157,6 +157,15 @@ describe("the packed tarball", () => {
     }
   });
 
+  it("has code of ASCII alone: V8 reads such a file byte by byte, and decodes every other one", () => {
+    const code = files.filter((path) => path.startsWith("dist/src/") && path.endsWith(".js"));
+    assert.ok(code.length > 30);
+    assert.deepEqual(
+      code.filter((path) => /[^\0-\x7f]/.test(read(path))),
+      [],
+    );
+  });
+
   it("loads a server from three files of its own, besides that of the entry", () => {
     const loaded = run(`import "unichannel";`) as string[];
     const shared = ["common", "errors", "server"].map((name) => `dist/src/shared/${name}.js`);

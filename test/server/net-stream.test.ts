@@ -352,6 +352,26 @@ for (const [name, listen] of Object.entries(STREAMS)) {
       assert.equal(buffered.bytes, 0);
     });
 
+    it("counts a long text twice while the system has taken a part of it: the socket keeps the text beside its copy", {
+      skip: !isNet || runtime !== "node" ? "node:net of Node" : false,
+    }, async (t) => {
+      const { stream, peer, buffered } = await pair(t);
+      const long = "x".repeat(200_000);
+      let sent = 0;
+      for (; stream.bufferedAmount === 0; sent += 200_001) stream.write(["h", long]);
+      assert.equal(stream.pinnedBytes, 200_000);
+      assert.equal(buffered.bytes, stream.bufferedAmount + 200_000);
+      const read = await readAll(peer, sent);
+      await until(() => stream.bufferedAmount === 0, "all is taken");
+      assert.equal(buffered.bytes, 0);
+      assert.equal(read.length, sent);
+      peer.removeAllListeners("data");
+      peer.pause();
+      while (stream.bufferedAmount === 0) stream.write(["h", Buffer.alloc(100_000)]);
+      assert.equal(stream.pinnedBytes, 0);
+      assert.equal(buffered.bytes, stream.bufferedAmount);
+    });
+
     it("drops unsent bytes when it is destroyed, also from the server's sum", {
       skip: isNet && lacks("sockets that are closed without an error"),
     }, async (t) => {

@@ -1,14 +1,8 @@
 // A process of a service that is killed: sessions that any process may be asked for, groups over a broker, and messages that it
 // sends directly, with numbers. It says its port, and then nothing more.
 
-import { natsBackplane } from "../../src/backplane/nats/backplane.ts";
-import { natsSessions } from "../../src/backplane/nats/sessions.ts";
-import { redisBackplane } from "../../src/backplane/redis/backplane.ts";
-import { redisSessions } from "../../src/backplane/redis/sessions.ts";
 import { createChannelStore, openSession, serve } from "../../src/index.ts";
-import type { BrokerName } from "./broker-kits.ts";
-import { connectNats } from "./nats.ts";
-import { REDIS_CLIENTS } from "./redis.ts";
+import { BROKER_KITS, type BrokerName, USUAL } from "./broker-kits.ts";
 
 export interface CrashOrder {
   readonly broker: BrokerName;
@@ -17,14 +11,11 @@ export interface CrashOrder {
 }
 
 const { broker, port, groups } = JSON.parse(process.argv[2]!) as CrashOrder;
-const quiet = { onError: (): void => {} };
-const backplane =
-  broker === "nats"
-    ? natsBackplane(await connectNats(port), quiet)
-    : redisBackplane(REDIS_CLIENTS.ioredis(port), quiet);
-const sessions =
-  broker === "nats" ? natsSessions(await connectNats(port), quiet) : redisSessions(REDIS_CLIENTS.ioredis(port), quiet);
-const store = createChannelStore({ backplane, history: { size: 100_000, ttlMs: 600_000 }, ...quiet });
+const kit = BROKER_KITS[broker];
+const onError = (): void => {};
+const { backplane } = await kit.open(port, USUAL);
+const { sessions } = await kit.openSessions(port, { timeoutMs: 5000 });
+const store = createChannelStore({ backplane, history: { size: 100_000, ttlMs: 600_000 }, onError });
 
 const server = await serve(
   (request) => {
@@ -51,6 +42,6 @@ const server = await serve(
       message: (message, channel) => void channel.send(`echo ${message}`),
     });
   },
-  { port: 0, sessions, onError: () => {} },
+  { port: 0, sessions, onError },
 );
 console.log(server.port);

@@ -3,16 +3,12 @@
 // are told, and "done" after each command.
 
 import { createInterface } from "node:readline";
-import type { Backplane } from "../../src/backplane/backplane.ts";
-import { natsBackplane } from "../../src/backplane/nats/backplane.ts";
-import { redisBackplane } from "../../src/backplane/redis/backplane.ts";
 import { createChannelStore } from "../../src/index.ts";
+import { BROKER_KITS, type BrokerName, USUAL } from "./broker-kits.ts";
 import { MemoryChannel } from "./memory-channel.ts";
-import { connectNats } from "./nats.ts";
-import { REDIS_CLIENTS } from "./redis.ts";
 
 export interface GroupChildOrder {
-  readonly broker: "redis" | "nats";
+  readonly broker: BrokerName;
   readonly port: number;
   readonly name: string;
   readonly aliveMs: number;
@@ -20,10 +16,7 @@ export interface GroupChildOrder {
 
 const { broker, port, name, aliveMs } = JSON.parse(process.argv[2]!) as GroupChildOrder;
 const onError = (): void => {};
-const backplane: Backplane =
-  broker === "nats"
-    ? natsBackplane(await connectNats(port), { aliveMs, onError })
-    : redisBackplane(REDIS_CLIENTS.ioredis(port), { aliveMs, onError });
+const { backplane } = await BROKER_KITS[broker].open(port, { ...USUAL, aliveMs });
 const store = createChannelStore({
   backplane,
   counts: true,

@@ -4,13 +4,9 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { natsSessions } from "../../src/backplane/nats/sessions.ts";
-import { redisSessions } from "../../src/backplane/redis/sessions.ts";
 import type { SessionStore } from "../../src/backplane/session-store.ts";
 import { type Channel, openSession, type SendData, type ServeOptions, type Server, serve } from "../../src/index.ts";
-import type { BrokerName } from "./broker-kits.ts";
-import { connectNats } from "./nats.ts";
-import { REDIS_CLIENTS } from "./redis.ts";
+import { BROKER_KITS, type BrokerName } from "./broker-kits.ts";
 
 export type StoreMethod = "put" | "take" | "claim";
 
@@ -165,9 +161,7 @@ function codeOf(error: unknown): unknown {
 
 async function openStore(): Promise<SessionStore> {
   const onError = (error: unknown): void => say("broker", "", String(error));
-  return broker === "nats"
-    ? natsSessions(await connectNats(brokerPort), { timeoutMs: storeTimeoutMs, onError })
-    : redisSessions(REDIS_CLIENTS.ioredis(brokerPort), { timeoutMs: storeTimeoutMs, onError });
+  return (await BROKER_KITS[broker].openSessions(brokerPort, { timeoutMs: storeTimeoutMs, onError })).sessions;
 }
 
 function withAccident(store: SessionStore): SessionStore {

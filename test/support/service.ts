@@ -237,10 +237,10 @@ export class NumberedClient {
   sent = 0;
   /** The last actions of the client, for the report of a failure. */
   readonly #lines: string[] = [];
-  readonly #service: Service;
+  readonly #service: Pick<Service, "events">;
   #isSending = true;
 
-  constructor(service: Service, id: string, url: string, options: ConnectOptions) {
+  constructor(service: Pick<Service, "events">, id: string, url: string, options: ConnectOptions) {
     this.id = id;
     this.#service = service;
     // A process takes seconds to start on a busy machine; the default would then make the client wait for half a minute.

@@ -33,6 +33,7 @@ export const DEFAULT_MIN_VERSION = "TLSv1.2";
 export const DEFAULT_MAX_VERSION = "TLSv1.3";
 export class BlockList {}
 export class Server {}
+export class Socket {}
 export class X509Certificate {}
 export class ServerResponse {}
 

@@ -1,5 +1,7 @@
 // The globals of Node that the server uses, for a page.
 import { Buffer } from "buffer";
+import * as absent from "./absent.js";
+import * as crypto from "./crypto.js";
 
 // The package has no base64url, which is how the tokens of sessions are written.
 const toText = Buffer.prototype.toString;
@@ -11,7 +13,10 @@ Buffer.prototype.toString = function (encoding, start, end) {
 
 export { Buffer };
 
-export const process = { env: {}, versions: {}, platform: "browser", pid: 1, nextTick: queueTick };
+/** @param {string} name */
+const getBuiltinModule = (name) => (name === "node:crypto" ? crypto : absent);
+
+export const process = { env: {}, versions: {}, platform: "browser", pid: 1, nextTick: queueTick, getBuiltinModule };
 
 /** @param {(...args: unknown[]) => void} run @param {unknown[]} args */
 function queueTick(run, ...args) {

@@ -16,4 +16,4 @@ export function createServer() {
   return server;
 }
 
-export { BlockList, connect, isIP, Server } from "./absent.js";
+export { BlockList, connect, isIP, Server, Socket } from "./absent.js";

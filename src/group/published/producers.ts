@@ -1,6 +1,5 @@
 // The streams that a store publishes in this process, by group: `publishStream` and `stopStream`.
 
-import { randomBytes } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { inspectable } from "../../base/guard.ts";
@@ -8,6 +7,7 @@ import { pause } from "../../base/pause.ts";
 import { within } from "../../base/within.ts";
 import { toJsonValue } from "../../channel/send-data.ts";
 import type { StreamMessage } from "../../protocol/stream-message.ts";
+import { nodeCrypto } from "../../transport/node-modules.ts";
 import type { LeaseOwner, StreamLeases } from "../stream/stream-leases.ts";
 import { Producer } from "./producer.ts";
 import type { PartSource, PublishStreamOptions, StreamKeep, StreamResult } from "./publish-stream.ts";
@@ -40,7 +40,7 @@ export interface ProducersOptions {
 
 export class Producers implements LeaseOwner {
   readonly #options: ProducersOptions;
-  readonly #prefix: string = randomBytes(6).toString("base64url");
+  readonly #prefix: string = nodeCrypto().randomBytes(6).toString("base64url");
   #count = 0;
   /**
    * The streams of each group that are not over, in the order of the calls of `publishStream`. The first may be under way; each

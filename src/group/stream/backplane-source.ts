@@ -2,7 +2,6 @@
 // the process that published it, so that all processes receive the same order.
 // Long because the histories of a backplane are read in several ways, which share their decoding.
 
-import { randomBytes } from "node:crypto";
 import type { Backplane, BackplaneEntry, BackplaneMember } from "../../backplane/backplane.ts";
 import { GuardedBackplane } from "../../backplane/guarded.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
@@ -11,6 +10,7 @@ import { ChannelError } from "../../base/errors.ts";
 import { badOption } from "../../base/option-values.ts";
 import { within } from "../../base/within.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { nodeCrypto } from "../../transport/node-modules.ts";
 import type { StoreHistoryLimits } from "../channel-store.ts";
 import { type Control, ControlEntry, isControl } from "../control.ts";
 import type { HistoryBudget } from "../history-budget.ts";
@@ -77,7 +77,7 @@ export class BackplaneSource implements StreamSource, BackplaneStreamOwner {
   /** Readings of the last values of groups that are under way. */
   readonly #reading = new Map<string, Promise<Replay>>();
   /** Marks the entries of this store. */
-  readonly #origin: string = randomBytes(ORIGIN_BYTES).toString("hex");
+  readonly #origin: string = nodeCrypto().randomBytes(ORIGIN_BYTES).toString("hex");
   /** Number of the last entry that this store published, modulo 2^32. */
   #number = 0;
   readonly #exceptions = new Map<number, WeakRef<AnyChannel>>();

@@ -1,13 +1,13 @@
 // The numbers of members of each process, kept at the backplane: a record for each group that has members in this process. It is
 // written at most once in a second, however many members come and go, and expires with the process.
 
-import { randomBytes } from "node:crypto";
 import type { Backplane } from "../../backplane/backplane.ts";
 import { ByteWindow } from "../../backplane/byte-window.ts";
 import { orUnavailable } from "../../backplane/unavailable.ts";
 import { utf8, utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { nodeCrypto } from "../../transport/node-modules.ts";
 import { countedGroup } from "../own-groups.ts";
 
 /** Least time between two writings. */
@@ -20,7 +20,7 @@ export class Counts {
   readonly #clock: Clock;
   readonly #report: (error: unknown, group: string) => void;
   /** Key of the records of this store. */
-  readonly #key: string = randomBytes(8).toString("hex");
+  readonly #key: string = nodeCrypto().randomBytes(8).toString("hex");
   /** Sizes that the backplane does not have yet, by group. */
   #unwritten = new Map<string, number>();
   #timer: Timer;

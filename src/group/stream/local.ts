@@ -1,9 +1,9 @@
 // The streams of groups that exist in this process only. Delivery is part of the call that publishes.
 
-import { randomBytes } from "node:crypto";
 import type { BackplaneMember, HistoryLimits } from "../../backplane/backplane.ts";
 import { utf8 } from "../../base/bytes.ts";
 import type { AnyChannel } from "../../channel/channel.ts";
+import { nodeCrypto } from "../../transport/node-modules.ts";
 import { type Control, ControlEntry } from "../control.ts";
 import { LastValues } from "../last-values.ts";
 import { newestOfEach, wholeOf } from "../latest.ts";
@@ -241,7 +241,7 @@ class LocalStream implements GroupStream {
  * counter for all groups, so that a group which is dropped and created again never repeats an id.
  */
 class LocalIds {
-  readonly #prefix: string = `${randomBytes(5).toString("base64url")}.`;
+  readonly #prefix: string = `${nodeCrypto().randomBytes(5).toString("base64url")}.`;
   /** Number of the newest id. */
   newest = 0;
 

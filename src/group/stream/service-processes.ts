@@ -2,10 +2,10 @@
 // that it lives, and is listed as present. One that is not listed any more is declared dead by another one, which changes its
 // record: it learns of that when it lives nevertheless, and goes on under another id.
 
-import { randomBytes } from "node:crypto";
 import type { GuardedBackplane } from "../../backplane/guarded.ts";
 import { utf8, utf8Bytes } from "../../base/bytes.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
+import { nodeCrypto } from "../../transport/node-modules.ts";
 import { PROCESSES } from "../own-groups.ts";
 import type { Retries } from "./retries.ts";
 
@@ -187,5 +187,5 @@ export class ServiceProcesses {
 }
 
 function newId(): string {
-  return randomBytes(8).toString("hex");
+  return nodeCrypto().randomBytes(8).toString("hex");
 }

@@ -5,6 +5,7 @@ import { latin1Bytes, type Piece } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import { linkStates } from "../../base/linked-states.ts";
 import type { ByteStreamListener } from "../../transport/io/byte-stream.ts";
+import { MAX_WAITING_STRING } from "../../transport/io/write-queue.ts";
 import { addressOf } from "../address.ts";
 import type { EngineStream, StreamOwner } from "../engine-stream.ts";
 import type { BunTcpSocket } from "./sockets.ts";
@@ -172,7 +173,8 @@ export class BunStream implements EngineStream {
     const pieces = typeof output === "string" || output instanceof Uint8Array ? [output] : output;
     for (const [i, piece] of pieces.entries()) {
       const rest = i === 0 && sent > 0 ? cut(piece, sent) : piece;
-      unsent.pieces.push(rest);
+      const isLong = typeof rest === "string" && rest.length > MAX_WAITING_STRING;
+      unsent.pieces.push(isLong ? latin1Bytes(rest) : rest);
       unsent.bytes += rest.length;
       if (rest !== piece) unsent.pinnedBytes = sent;
     }

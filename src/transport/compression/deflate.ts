@@ -5,7 +5,6 @@
 // message. Of earlier messages a stream keeps only the last bytes (RFC 1951 §2), and zlib takes
 // those as its dictionary: `History`.
 
-import { constants, deflateRawSync, gzipSync, inflateRawSync } from "node:zlib";
 import { allocate, concat, utf8Bytes } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
 import {
@@ -17,6 +16,7 @@ import {
   type ValueCheck,
 } from "../../base/option-values.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
+import { nodeZlib } from "../node-modules.ts";
 
 /** The option `compress` as an object. */
 export interface CompressOptions {
@@ -108,6 +108,7 @@ export function toCompressSettings(
 /** `data` as DEFLATE blocks, none of them final, ended at a byte; FLUSH_END is the end of it. */
 export function deflate(bytes: Uint8Array, { level, windowBits }: DeflateSettings, history?: History): Uint8Array {
   const dictionary = history?.bytes;
+  const { constants, deflateRawSync } = nodeZlib();
   return deflateRawSync(bytes, {
     finishFlush: constants.Z_SYNC_FLUSH,
     level,
@@ -119,7 +120,7 @@ export function deflate(bytes: Uint8Array, { level, windowBits }: DeflateSetting
 
 /** A whole gzip file: RFC 1952. */
 export function gzip(bytes: Uint8Array, level: number): Uint8Array {
-  return gzipSync(bytes, { level, ...engineFor(bytes.length, MAX_WINDOW_BITS) });
+  return nodeZlib().gzipSync(bytes, { level, ...engineFor(bytes.length, MAX_WINDOW_BITS) });
 }
 
 /**
@@ -258,7 +259,7 @@ function inflateStream(
 ): { bytes: Uint8Array; used: number } {
   let result: { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
   try {
-    result = inflateRawSync(input, {
+    result = nodeZlib().inflateRawSync(input, {
       info: true,
       // zlib.js stops as soon as it has more than this: it then holds at most one chunk more.
       maxOutputLength: Math.max(1, Math.min(maxBytes, MAX_OUTPUT_BYTES)),

@@ -1,7 +1,6 @@
 // Responses in gzip: RFC 9110 §8.4.1.3, RFC 1952. A GzipResponse compresses plain answers, streams and event streams for its
 // exchange, each part at once, so that a client sees an event before the next one is made.
 
-import { crc32 } from "node:zlib";
 import { concat } from "../../base/bytes.ts";
 import { acceptsGzip } from "../../codec/accept.ts";
 import { withVary } from "../../codec/field-list.ts";
@@ -10,6 +9,7 @@ import type { ResponseHead } from "../../codec/http1-response.ts";
 import { statusHasBody } from "../../codec/http1-response.ts";
 import type { EncodedBody } from "../../protocol/encoded-message.ts";
 import type { Exchange, ResponseWriter } from "../exchange.ts";
+import { nodeZlib } from "../node-modules.ts";
 import {
   type CompressSettings,
   type Deflater,
@@ -98,7 +98,7 @@ class GzipBody {
   /** Returns all bytes that a client needs to decode `part`. `encoded`: the part, if many clients get it. */
   encode(part: string | Uint8Array, encoded: EncodedBody | undefined): Uint8Array {
     const bytes = toBytes(part);
-    this.#crc = crc32(bytes, this.#crc);
+    this.#crc = nodeZlib().crc32(bytes, this.#crc);
     this.#size = (this.#size + bytes.length) >>> 0;
     const blocks = this.#blocks(bytes, typeof part === "string" ? part : encoded);
     this.#history?.add(bytes);

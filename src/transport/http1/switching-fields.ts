@@ -1,8 +1,8 @@
 // The fields of a 101 that HTTP/1.1 itself needs to switch to WebSocket: RFC 6455 §4.2.2 item 5.
 
-import { hash } from "node:crypto";
 import { fieldValue } from "../../codec/field-values.ts";
 import { acceptValue } from "../../codec/ws-handshake.ts";
+import { nodeCrypto } from "../node-modules.ts";
 
 /** `fields`: those of the request, whose handshake has been checked. */
 export function switchingFields(fields: readonly string[]): readonly string[] {
@@ -11,5 +11,5 @@ export function switchingFields(fields: readonly string[]): readonly string[] {
 }
 
 function sha1(text: string): string {
-  return hash("sha1", text, "base64");
+  return nodeCrypto().hash("sha1", text, "base64");
 }

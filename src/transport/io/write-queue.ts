@@ -1,6 +1,6 @@
 // The queue of output that waits for one socket, and the size of the slices in which the socket gets it.
 
-import type { Piece } from "../../base/bytes.ts";
+import { latin1Bytes, type Piece } from "../../base/bytes.ts";
 
 /**
  * Bytes of a slice; the last one may be twice as long. Slices grow for a peer that takes several in a second: echoes of 1 MiB
@@ -9,6 +9,9 @@ import type { Piece } from "../../base/bytes.ts";
  */
 export const MIN_SLICE_BYTES = 131_072;
 const MAX_SLICE_BYTES = 524_288;
+
+/** A longer string is encoded before it waits: it may be a part of a far longer text, and would keep all of it in memory. */
+export const MAX_WAITING_STRING = 16_384;
 
 export class WriteQueue {
   /** Bytes in the queue. */
@@ -105,6 +108,7 @@ export class WriteQueue {
 
   #addPiece(piece: Piece): void {
     this.bytes += piece.length;
+    if (typeof piece === "string" && piece.length > MAX_WAITING_STRING) piece = latin1Bytes(piece);
     const last = this.#pieces.length - 1;
     const before = this.#pieces[last];
     // Joining strings costs nothing, and a write of one piece is the cheapest.

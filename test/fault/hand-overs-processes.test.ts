@@ -1,0 +1,3 @@
+import { handOverFaults } from "./hand-overs.ts";
+
+handOverFaults("processes", false);

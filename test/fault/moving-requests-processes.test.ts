@@ -1,0 +1,3 @@
+import { movingRequests } from "./moving-requests.ts";
+
+movingRequests("processes", false);
