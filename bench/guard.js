@@ -1,84 +1,141 @@
 // @ts-check
-// `npm run bench:guard`: measurements without a clock, which show a regression even on a busy machine. Heap bytes and writes per
-// operation, and the heap of a silent connection, compared with those of guard.json. `-- --update` writes that file again.
-// Each major version of Node has its own numbers; versions without numbers only print theirs.
-// `node bench/guard.js --before ../before [PATH…]` compares the instructions of two checkouts, both installed and built.
-import { spawnSync } from "node:child_process";
+// `npm run bench:guard`: measurements without a clock, which show a regression even on a busy machine, compared with those of guard.json: heap bytes, writes and
+// processor instructions per operation of the paths of lib/paths.js, and the heap of a silent connection.
+//   node bench/guard.js [PATH…]                       compares
+//   node bench/guard.js --update [PATH…]              writes guard.json again, and prints what has changed
+//   node bench/guard.js --before ../before [PATH…]    compares the instructions of two checkouts, both installed and built
+// Each major version of Node has its own numbers, and each processor architecture its own instructions; without numbers they are only printed.
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
+import { compareCounts, INSTRUCTIONS, toChanges, toLine } from "./guard/compare.js";
 import { countPaths } from "./guard/count.js";
+import { COUNTED, FLAGS } from "./guard/work.js";
 import { PATH_NAMES } from "./lib/paths.js";
-import { whyNotCounted } from "./lib/valgrind.js";
+import { valgrindVersion } from "./lib/valgrind.js";
 
-/** Optimized code and inline caches differ a little from run to run. */
-const TOLERANCE = 0.03;
-const TOLERANCE_BYTES = 16;
+/** @typedef {import("./guard/compare.js").Counts} Counts */
 
 const BASELINE = new URL("guard.json", import.meta.url);
-const MAJOR = process.version.slice(1).split(".")[0] ?? "";
+const MEASURE = fileURLToPath(new URL("guard/measure.js", import.meta.url));
+const OWN = fileURLToPath(new URL("../", import.meta.url));
+const HEAP = process.version.slice(1).split(".")[0] ?? "";
+const MACHINE = `${HEAP} ${process.arch}`;
+/** A third process counts heap bytes, and is done first. */
+const PROCESSES = 2;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { update: { type: "boolean", default: false }, before: { type: "string" } },
 });
-if (values.before !== undefined) {
-  await compare(values.before, positionals.length > 0 ? positionals : PATH_NAMES);
-  process.exit();
+const unknown = positionals.filter((name) => !PATH_NAMES.includes(name));
+if (unknown.length > 0) {
+  console.error(`there is no path ${unknown.join(", ")}, but ${PATH_NAMES.join(", ")}`);
+  process.exit(2);
 }
 
-// No garbage collection while operations are counted: the young generation is large enough for all allocations.
-const flags = ["--expose-gc", "--min-semi-space-size=256", "--max-semi-space-size=256", "--single-threaded"];
-const script = fileURLToPath(new URL("guard/measure.js", import.meta.url));
-const child = spawnSync(process.execPath, [...flags, script], {
-  encoding: "utf8",
-  stdio: ["ignore", "pipe", "inherit"],
-});
-if (child.status !== 0) process.exit(1);
+const valgrind = valgrindVersion();
+if (values.before === undefined) await guard();
+else await compareCheckouts(values.before, positionals.length > 0 ? positionals : COUNTED);
 
-/** @type {Record<string, Record<string, number>>} */
-const measured = JSON.parse(child.stdout);
-/** @type {Record<string, Record<string, Record<string, number>>>} */
-const baselines = JSON.parse(readFileSync(BASELINE, "utf8"));
-const baseline = baselines[MAJOR];
+async function guard() {
+  const counter = `node ${process.version}, ${valgrind}`;
+  const [heap, instructions] = await Promise.all([countHeap(), countInstructions()]);
+  /** @type {Counts} */
+  const measured = {};
+  for (const [name, counts] of Object.entries(heap)) measured[name] = { ...counts, ...instructions[name] };
 
-if (values.update) {
-  writeFileSync(BASELINE, `${JSON.stringify({ ...baselines, [MAJOR]: measured }, null, 2)}\n`);
-  console.log(`bench/guard.json has the numbers of Node ${MAJOR} now`);
-}
+  /** @type {{ heap: Record<string, Counts>, instructions: Record<string, { counter: string, paths: Record<string, number> }> }} */
+  const baselines = JSON.parse(readFileSync(BASELINE, "utf8"));
+  const own = baselines.instructions[MACHINE];
+  const baseline = merged(baselines.heap[HEAP] ?? {}, toCounts(own?.paths ?? {}));
+  const rows = compareCounts(measured, baseline);
 
-let worse = 0;
-for (const [name, counts] of Object.entries(measured)) {
-  for (const [what, value] of Object.entries(counts)) {
-    const wanted = baseline?.[name]?.[what];
-    const limit = wanted === undefined ? undefined : allowed(what, wanted);
-    const isWorse = limit !== undefined && value > limit && !values.update;
-    if (isWorse) worse++;
-    const beside = wanted === undefined ? "no number to compare with" : `${wanted} in guard.json`;
-    console.log(`${isWorse ? "WORSE " : "      "}${name}: ${value} ${what} (${beside})`);
+  if (values.update) {
+    const paths = Object.fromEntries(
+      Object.entries(instructions).map(([name, counts]) => [name, counts[INSTRUCTIONS] ?? 0]),
+    );
+    const isAll = positionals.length === 0;
+    baselines.heap[HEAP] = isAll ? heap : { ...baselines.heap[HEAP], ...heap };
+    if (valgrind !== undefined) {
+      baselines.instructions[MACHINE] = { counter, paths: isAll ? paths : { ...own?.paths, ...paths } };
+    }
+    writeFileSync(BASELINE, `${JSON.stringify(baselines, null, 2)}\n`);
+    const changes = toChanges(rows);
+    console.log(
+      `bench/guard.json has the numbers of Node ${HEAP} now; ${changes.length} of ${rows.length} have changed`,
+    );
+    for (const line of changes) console.log(`  ${line}`);
+    return;
   }
-}
-if (worse > 0) {
+
+  for (const row of rows) console.log(toLine(row));
+  const worse = rows.filter(({ isWorse }) => isWorse);
+  if (worse.length === 0) return;
+  console.error(`\n${worse.length} numbers are worse than in bench/guard.json:`);
+  for (const row of worse) console.error(toLine(row));
   console.error(
-    `\n${worse} numbers are worse than in bench/guard.json. Find out what allocates or writes more (node --heap-prof); if it is ` +
-      "worth its price, say so in the change and run `npm run bench:guard -- --update`.",
+    "\nFind out what does, allocates or writes more: `node bench/guard.js --before CHECKOUT PATH` counts a path here and in another checkout, " +
+      "`node --heap-prof` and `node --cpu-prof` show where. If it is worth its price, say so in the change and run `npm run bench:guard -- --update`.",
   );
-  process.exit(1);
+  if (own !== undefined && valgrind !== undefined && own.counter !== counter) {
+    console.error(
+      `The instructions of guard.json were counted with ${own.counter}, these with ${counter}: that alone may change them.`,
+    );
+  }
+  process.exitCode = 1;
 }
 
-/** @param {string} what @param {number} wanted */
-function allowed(what, wanted) {
-  return what.startsWith("bytes") ? wanted * (1 + TOLERANCE) + TOLERANCE_BYTES : wanted;
+/** Heap bytes and writes. @returns {Promise<Counts>} */
+async function countHeap() {
+  const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", ...FLAGS, MEASURE, ...positionals]);
+  return JSON.parse(stdout);
+}
+
+/** Nothing where there is no valgrind, unless all programs are required, as in CI. @returns {Promise<Counts>} */
+async function countInstructions() {
+  if (valgrind === undefined) {
+    const reason = "valgrind is not installed (Debian: apt-get install valgrind)";
+    if (process.env.UNICHANNEL_REQUIRE_ALL) throw new Error(`instructions cannot be counted: ${reason}`);
+    console.log(`skipped: instructions, because ${reason}`);
+    return {};
+  }
+  const names = COUNTED.filter((name) => positionals.length === 0 || positionals.includes(name));
+  /** @type {Record<string, number>} */
+  const paths = {};
+  for (const [name, each] of await countPaths(OWN, names, PROCESSES)) {
+    if (typeof each === "string") throw new Error(`${name} does not run: ${each}`);
+    paths[name] = each;
+  }
+  return toCounts(paths);
+}
+
+/** @param {Record<string, number>} paths @returns {Counts} */
+function toCounts(paths) {
+  return Object.fromEntries(Object.entries(paths).map(([name, each]) => [name, { [INSTRUCTIONS]: each }]));
+}
+
+/** @param {Counts} some @param {Counts} others @returns {Counts} */
+function merged(some, others) {
+  return Object.fromEntries(
+    [...Object.keys(some), ...Object.keys(others)].map((name) => [name, { ...some[name], ...others[name] }]),
+  );
 }
 
 /** Prints the instructions of paths of two checkouts. @param {string} before @param {readonly string[]} names */
-async function compare(before, names) {
-  const reason = whyNotCounted();
-  if (reason !== undefined) throw new Error(`instructions cannot be counted: ${reason}`);
-  const [was, is] = await Promise.all([before, "."].map((checkout) => countPaths(checkout, names)));
+async function compareCheckouts(before, names) {
+  if (valgrind === undefined)
+    throw new Error("instructions cannot be counted: valgrind is not installed (Debian: apt-get install valgrind)");
+  const [were, are] = await Promise.all([before, OWN].map((checkout) => countPaths(checkout, names)));
   for (const name of names) {
-    const [old = Number.NaN, now = Number.NaN] = [was?.get(name), is?.get(name)];
-    const each = [old, now].map((value) => value.toFixed(0).padStart(8)).join(" → ");
-    console.log(`${name.padEnd(16)} ${each} instructions each, now / before ${(now / old).toFixed(4)}`);
+    const [was = "", is = ""] = [were?.get(name), are?.get(name)];
+    if (typeof was === "string" || typeof is === "string") {
+      const [side, reason] = typeof was === "string" ? [before, was] : [OWN, is];
+      console.log(`${name.padEnd(17)} does not run in ${side}: ${reason}`);
+    } else {
+      const each = [was, is].map((value) => `${value}`.padStart(8)).join(" → ");
+      console.log(`${name.padEnd(17)} ${each} instructions each, now / before ${(is / was).toFixed(3)}`);
+    }
   }
 }

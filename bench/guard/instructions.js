@@ -1,30 +1,32 @@
 // @ts-check
-// The process whose instructions are counted: `node instructions.js CHECKOUT PATH…`. It runs each path until V8 has optimized it, and calls `mark` at the
-// beginning and at the end of each window. It prints the number of operations in each window.
-import { checkoutAt, loadEngine } from "../lib/engine.js";
-import { beginPath } from "../lib/paths.js";
+// The process whose instructions are counted: `node instructions.js BUNDLE PATH…`. It calls `mark` at the beginning and at the end of each window of a path, and
+// prints the number of operations in a window of each path, or why there is none.
+import "../lib/still-time.js";
+import { loadBundle } from "../lib/engine.js";
 import { mark } from "../lib/valgrind.js";
 import { WINDOWS } from "./count.js";
+import { beginWarm, warmTurns } from "./work.js";
 
-const SIZES = { connections: 16, members: 100 };
-/** V8 optimizes the code of a GET for the last time after some 12,000 of them. */
-const WARMUP = 15_000;
-const WINDOW = 800;
+const WINDOW = 640;
 
-const [checkout = "", ...names] = process.argv.slice(2);
-const engine = await loadEngine(checkoutAt(checkout));
-/** @type {number[]} */
-const operations = [];
+const [bundle = "", ...names] = process.argv.slice(2);
+await warmTurns();
+/** @type {(number | string)[]} */
+const counted = [];
 for (const name of names) {
-  const path = await beginPath(name, { ...engine, ...SIZES });
-  const run = async (/** @type {number} */ rounds) => {
-    for (let i = rounds; i > 0; i--) await path.round();
+  try {
+    const { run } = await beginWarm(name, await loadBundle(bundle));
     mark();
-  };
-  await run(Math.ceil(WARMUP / path.operations));
-  const rounds = Math.ceil(WINDOW / path.operations);
-  for (let window = 0; window < WINDOWS; window++) await run(rounds);
-  operations.push(rounds * path.operations);
+    let operations = 0;
+    for (let window = 0; window < WINDOWS; window++) {
+      operations = await run(WINDOW);
+      mark();
+    }
+    counted.push(operations);
+  } catch (error) {
+    // A checkout from before a feature has no such path.
+    counted.push(String(error));
+  }
 }
-process.stdout.write(JSON.stringify(operations));
+process.stdout.write(JSON.stringify(counted));
 process.exit();

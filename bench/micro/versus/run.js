@@ -128,6 +128,8 @@ class Side {
   }
 }
 
+if (!hasPerf)
+  console.log("perf may not count here: node bench/guard.js --before CHECKOUT PATH counts instructions with valgrind");
 for (const name of positionals.length > 0 ? positionals : PATH_NAMES) {
   /** @type {{ before: Cost[], now: Cost[] }} */
   const costs = { before: [], now: [] };
