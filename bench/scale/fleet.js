@@ -227,12 +227,9 @@ export class Fleet {
     };
   }
 
-  /** Ends all servers and clients. */
+  /** Ends all servers and clients, at the same time: the clients of a server that has ended would come back. */
   async stop() {
-    for (const { server, clients } of this.#pairs) {
-      await clients.stop();
-      await server.stop();
-    }
+    await Promise.all(this.#pairs.flatMap(({ server, clients }) => [clients.stop(), server.stop()]));
   }
 
   /** @param {string} name */
