@@ -168,7 +168,10 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   /** Sends a WebSocket ping with up to 125 bytes. Returns false if the channel is closed or no WebSocket carries it. */
   ping(data?: string | Uint8Array): boolean;
 
-  /** Resolves when `bufferedAmount` is zero, or the channel is closed. */
+  /**
+   * Resolves when `bufferedAmount` is zero, or the channel is closed. What waits for the end of the turn is written at once: the
+   * messages before each `await` of it are a write of their own.
+   */
   drained(): Promise<void>;
 
   /**

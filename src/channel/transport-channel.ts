@@ -220,6 +220,10 @@ export class TransportChannel
   drained(): Promise<void> {
     if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     this.hurry();
+    // Who waits for the client has nothing to add in this turn. Until its end each token of a language model would have waited for
+    // the timers and reads of all other clients: at the median 2 ms with 500 readers (npm run bench -- app-tokens).
+    this.link.flush();
+    if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#drainWaiters ??= [];
       this.#drainWaiters.push(resolve);

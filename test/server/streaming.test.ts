@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Channel, ChannelError, type CloseStatus, json, type SendData, withChannel } from "../../src/index.ts";
+import { lacks } from "../support/runtime.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { deferred, turn, until } from "../support/wait.ts";
 
@@ -11,6 +12,34 @@ import { deferred, turn, until } from "../support/wait.ts";
 function channels(t: Parameters<typeof serving>[0], setup: (channel: Channel) => unknown): Promise<Site> {
   return serving(t, (r) => withChannel(r, setup));
 }
+
+describe("drained", () => {
+  for (const accept of ["text/event-stream", "*/*"]) {
+    it(`writes at once what waits for the end of the turn, and resolves before that end (Accept: ${accept})`, {
+      skip: lacks("writes that the system takes at once"),
+    }, async (t) => {
+      const order: string[] = [];
+      const done = deferred<void>();
+      const site = await channels(t, async (channel) => {
+        setImmediate(() => order.push("the turn ends"));
+        for (const token of ["one ", "two ", "three "]) {
+          channel.send(token, { close: false });
+          assert.ok(channel.bufferedAmount > 0);
+          await channel.drained();
+          assert.equal(channel.bufferedAmount, 0);
+          order.push(token);
+        }
+        await turn();
+        channel.close();
+        done.resolve();
+      });
+      const response = await site.request(`GET / HTTP/1.1\r\nAccept: ${accept}`);
+      await done.promise;
+      assert.deepEqual(order, ["one ", "two ", "three ", "the turn ends"]);
+      assert.match(response.text, /one .*two .*three /s);
+    });
+  }
+});
 
 describe("a parked poll", () => {
   it("is answered later, whole, and its connection goes on (seed E1)", async (t) => {
