@@ -220,8 +220,8 @@ export class TransportChannel
   drained(): Promise<void> {
     if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     this.hurry();
-    // Who waits for the client has nothing to add in this turn. Until its end each token of a language model would have waited for
-    // the timers and reads of all other clients: at the median 2 ms with 500 readers (npm run bench -- app-tokens).
+    // An application that waits for its client has nothing to add in this turn. Until the end of the turn, each token of a language
+    // model would wait for the timers and reads of all other clients: 2 ms at the median with 500 of them (npm run bench -- app-tokens).
     this.link.flush();
     if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     return new Promise((resolve) => {
