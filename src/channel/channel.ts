@@ -169,8 +169,8 @@ export interface Channel<out In = Message, in Out = SendData, out Attachment = u
   ping(data?: string | Uint8Array): boolean;
 
   /**
-   * Resolves when `bufferedAmount` is zero, or the channel is closed. What waits for the end of the turn is written at once: the
-   * messages before each `await` of it are a write of their own.
+   * Writes at once what waits for the end of the turn. Resolves at that end if `bufferedAmount` is zero, and otherwise when it is, or
+   * when the channel is closed.
    */
   drained(): Promise<void>;
 

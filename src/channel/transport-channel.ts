@@ -16,6 +16,7 @@ import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { type ChannelState, hasEnded, isClosed, isOpen, isSettingUp, STATES } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
+import { DrainWaiters } from "./drain-waiters.ts";
 import { EXPIRED, EXPIRED_REASON } from "./expiry.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
@@ -56,7 +57,7 @@ export class TransportChannel
   #inbox: Inbox | undefined;
   /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
-  #drainWaiters: (() => void)[] | undefined;
+  #drainWaiters: DrainWaiters | undefined;
   #expiresAt: number | undefined;
   #id: string | undefined;
   #response: Response | undefined;
@@ -218,13 +219,8 @@ export class TransportChannel
   drained(): Promise<void> {
     if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     this.hurry();
-    // An application that waits adds nothing in this turn, at whose end a token would be 2 ms late (500 readers, bench row app-tokens).
-    this.link.flush();
-    if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#drainWaiters ??= [];
-      this.#drainWaiters.push(resolve);
-    });
+    this.#drainWaiters ??= new DrainWaiters();
+    return this.#drainWaiters.wait(this);
   }
 
   onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
@@ -439,7 +435,7 @@ export class TransportChannel
   bufferEmptied(): void {
     this.#outbox?.onDrain();
     if (this.#drainWaiters === undefined && !this.callbacks.hasDrain) return;
-    if (this.bufferedAmount > 0) return;
+    if (this.bufferedAmount > 0 || this.#drainWaiters?.isWriting === true) return;
     this.#resolveDrained();
     if (this.isOpen) this.callbacks.drain();
   }
@@ -584,7 +580,7 @@ export class TransportChannel
   #resolveDrained(): void {
     const waiters = this.#drainWaiters;
     this.#drainWaiters = undefined;
-    for (const resolve of waiters ?? []) resolve();
+    waiters?.resolve();
   }
 
   #refuseSecondReceiver(): void {

@@ -218,11 +218,15 @@ export class CurrentCarrier implements Flushable {
     poll.finish();
   }
 
-  /** Answers a parked poll with everything that the client does not have. */
+  /** Answers a parked poll with everything that the client does not have. Another carrier writes what waits for the end of the turn. */
   flush(): void {
     this.#isFlushQueued = false;
     const carrier = this.#carrier;
-    if (carrier === undefined || !carrier.isParked) return;
+    if (carrier === undefined) return;
+    if (!carrier.isParked) {
+      carrier.transport.flush();
+      return;
+    }
     try {
       this.#greet(carrier, { resumed: this.liveness.isConfirmed });
       carrier.finish();

@@ -3,7 +3,15 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Channel, ChannelError, type CloseStatus, json, type SendData, withChannel } from "../../src/index.ts";
+import {
+  type Channel,
+  ChannelError,
+  type CloseStatus,
+  json,
+  openChannel,
+  type SendData,
+  withChannel,
+} from "../../src/index.ts";
 import { lacks } from "../support/runtime.ts";
 import { request, type Site, serving } from "../support/serving.ts";
 import { deferred, turn, until } from "../support/wait.ts";
@@ -15,30 +23,82 @@ function channels(t: Parameters<typeof serving>[0], setup: (channel: Channel) =>
 
 describe("drained", () => {
   for (const accept of ["text/event-stream", "*/*"]) {
-    it(`writes at once what waits for the end of the turn, and resolves before that end (Accept: ${accept})`, {
+    it(`writes at once what waits for the end of the turn, and resolves at that end (Accept: ${accept})`, {
       skip: lacks("writes that the system takes at once"),
     }, async (t) => {
       const order: string[] = [];
       const done = deferred<void>();
       const site = await channels(t, async (channel) => {
-        setImmediate(() => order.push("the turn ends"));
         for (const token of ["one ", "two ", "three "]) {
+          setImmediate(() => order.push("the turn ends"));
           channel.send(token, { close: false });
           assert.ok(channel.bufferedAmount > 0);
-          await channel.drained();
+          const drained = channel.drained();
           assert.equal(channel.bufferedAmount, 0);
+          await drained;
           order.push(token);
         }
-        await turn();
         channel.close();
         done.resolve();
       });
       const response = await site.request(`GET / HTTP/1.1\r\nAccept: ${accept}`);
       await done.promise;
-      assert.deepEqual(order, ["one ", "two ", "three ", "the turn ends"]);
+      assert.deepEqual(
+        order,
+        ["one ", "two ", "three "].flatMap((token) => ["the turn ends", token]),
+      );
       assert.match(response.text, /one .*two .*three /s);
     });
   }
+
+  it("lets others be served by a loop that waits for a client which takes everything at once", async (t) => {
+    let isServed = false;
+    let sent = 0;
+    const over = deferred<void>();
+    const site = await serving(t, (r) => {
+      if (r.path === "/other") {
+        isServed = true;
+        return "served";
+      }
+      return withChannel(r, async (channel) => {
+        for (; !isServed && sent < 100_000; sent++) {
+          channel.send("data", { close: false });
+          await channel.drained();
+        }
+        channel.close();
+        over.resolve();
+      });
+    });
+    const stream = site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
+    const other = site.request("GET /other HTTP/1.1");
+    await over.promise;
+    assert.ok(isServed, `after ${sent} messages`);
+    assert.match((await other).text, /served/);
+    await stream;
+  });
+
+  it("never runs a drain handler inside another one", async (t) => {
+    let isInside = false;
+    let calls = 0;
+    const site = await serving(t, (r) =>
+      openChannel(r, {
+        open: (channel) => void channel.send("first", { close: false }),
+        drain: (channel) => {
+          assert.equal(isInside, false);
+          isInside = true;
+          calls += 1;
+          if (calls === 5) channel.close();
+          else {
+            channel.send("next", { close: false });
+            void channel.drained();
+          }
+          isInside = false;
+        },
+      }),
+    );
+    await site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
+    assert.equal(calls, 5);
+  });
 });
 
 describe("a parked poll", () => {
