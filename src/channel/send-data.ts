@@ -219,8 +219,8 @@ function isInit(data: object): data is SendInit {
   if (isLiteral(data)) {
     // An iterable that was written as a literal.
     if (isIterable(data)) return false;
-    for (const key in data) if (!isInitKey(key)) throw unsendable(data);
-    return true;
+    if (hasOnlyInitKeys(data)) return true;
+    if (Object.getPrototypeOf(data) === Object.prototype) throw unsendable(data);
   }
   if (data instanceof Blob || data instanceof ArrayBuffer || ArrayBuffer.isView(data) || isIterable(data)) return false;
   // A Fetch Response, or an object of a class that has the same parts.
@@ -232,8 +232,9 @@ function isInit(data: object): data is SendInit {
 }
 
 /**
- * True for an object literal. Its prototype is asked only where its constructor is unusual: V8 calls `getPrototypeOf` in C++, which takes
- * as long as the rest of the check.
+ * True for an object literal, and for an object whose class is a function with a literal as its prototype: that has no constructor of
+ * its own. Only the prototype tells the two apart. It is asked where it matters: V8 calls `getPrototypeOf` in C++, which takes as long as
+ * the rest of the check.
  */
 export function isLiteral(value: object): boolean {
   return value.constructor === Object || Object.getPrototypeOf(value) === Object.prototype;
@@ -247,8 +248,13 @@ export function checkUnread(response: object): void {
 
 /** True for a literal that is certainly a message with its head: it has a body and only keys of `SendInit`. */
 export function isSendInit(value: unknown): value is SendInit {
-  if (typeof value !== "object" || value === null || !isLiteral(value)) return false;
-  return "body" in value && Object.keys(value).every(isInitKey);
+  if (typeof value !== "object" || value === null || !("body" in value)) return false;
+  return Object.getPrototypeOf(value) === Object.prototype && hasOnlyInitKeys(value);
+}
+
+function hasOnlyInitKeys(data: object): boolean {
+  for (const key in data) if (!isInitKey(key)) return false;
+  return true;
 }
 
 function isInitKey(key: string): boolean {

@@ -176,6 +176,8 @@ describe("a store of groups", () => {
       [json({ n: 1 }), '{"n":1}'],
       [{ n: 1 }, '{"n":1}'],
       [{ body: "x", other: 1 }, '{"body":"x","other":1}'],
+      // An object whose prototype is a literal is no literal itself.
+      [Object.assign(Object.create({ body: "of the prototype" }), { status: 201 }), '{"status":201}'],
       [[1, "2"], '[1,"2"]'],
       [7, "7"],
       [true, "true"],

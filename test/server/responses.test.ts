@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runInNewContext } from "node:vm";
 import { type ChannelError, json, type SendBody, type SendInit } from "../../src/index.ts";
 import { request, serving } from "../support/serving.ts";
 
@@ -118,6 +119,19 @@ describe("a handler's result", () => {
       assert.equal((site.takeReports()[0]!.error as ChannelError).code, "BODY_LENGTH_MISMATCH");
     }
   });
+
+  for (const [what, prototype] of [
+    ["a class", class {}.prototype],
+    ["a function whose prototype is a literal", { render: () => "<p>" }],
+    ["another realm", runInNewContext("Object.prototype")],
+    ["no class at all", null],
+  ] as const) {
+    it(`may be an object with these parts and others, of ${what}`, async (t) => {
+      const site = await serving(t, () => Object.assign(Object.create(prototype), { status: 201, body: "hi", own: 1 }));
+      const response = await site.request("GET /");
+      assert.deepEqual([response.status, response.text], [201, "hi"]);
+    });
+  }
 
   it("cannot set the framing: Transfer-Encoding is the server's", async (t) => {
     const site = await serving(t, () => ({ headers: { "Transfer-Encoding": "gzip" }, body: "hello" }));
