@@ -201,11 +201,13 @@ export class MessageDecoder {
 
   /**
    * True if the payload is joined in the memory of the read in which it began: nobody else has a part of it, it is long enough, and not
-   * more than twice as long as needed. That takes 3 µs for 64 KiB, and new memory 6 to 20 (bench/micro/joined-read.js).
+   * more than twice as long as needed. That takes 3 µs for 64 KiB, and new memory 6 to 20 (bench/micro/joined-read.js). `bytes` may be a
+   * view of a larger memory: of a read with many HTTP/2 frames.
    */
   #fits({ bytes, last }: FramePart): boolean {
     const announced = this.#announced;
-    return !last && bytes !== this.#lent && announced <= bytes.length && 2 * announced >= bytes.length;
+    if (last || bytes === this.#lent || announced > bytes.length) return false;
+    return 2 * announced >= bytes.buffer.byteLength;
   }
 
   /**

@@ -466,6 +466,21 @@ describe("MessageDecoder: memory", () => {
     assert.equal(toHex(event.data), "01".repeat(20_000));
   });
 
+  it("does not keep the memory of a large read for a message that began in a small view of it", () => {
+    const all = frame(BINARY, new Uint8Array(100).fill(1));
+    // As node:http2 gives the DATA frames of one read.
+    const memory = new Uint8Array(65_536);
+    memory.set(all.subarray(0, 100), 1000);
+    const decoder = new MessageDecoder(ROOMY, SERVER);
+    decoder.push(memory.subarray(1000, 1100));
+    assert.equal(decoder.next(), undefined);
+    decoder.push(Uint8Array.from(all.subarray(100)));
+    const event = decoder.next();
+    assert.ok(event?.type === "message" && typeof event.data !== "string");
+    assert.equal(toHex(event.data), "01".repeat(100));
+    assert.notEqual(event.data.buffer, memory.buffer);
+  });
+
   it("gives pings and pongs as copies", () => {
     const chunk = Uint8Array.from(Buffer.concat([frame(PING, "a"), frame(PONG, "b".repeat(125))]));
     const decoder = new MessageDecoder(ROOMY, SERVER);
