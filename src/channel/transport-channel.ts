@@ -16,7 +16,7 @@ import { Callbacks } from "./callbacks.ts";
 import type { Channel, ChannelHandlers, Message, SessionHandlers } from "./channel.ts";
 import { type ChannelState, hasEnded, isClosed, isOpen, isSettingUp, STATES } from "./channel-state.ts";
 import type { ChannelContext, ChannelSettings, ErrorSource } from "./context.ts";
-import { DrainWaiters } from "./drain-waiters.ts";
+import { Drain, type Draining } from "./drain.ts";
 import { EXPIRED, EXPIRED_REASON } from "./expiry.ts";
 import { failureOf, isClientsFault, OVERLOADED } from "./failure.ts";
 import { guardSignal } from "./guarded-signal.ts";
@@ -40,6 +40,7 @@ export class TransportChannel
     InboxOwner,
     OutboxOwner,
     RateGateOwner,
+    Draining,
     MembershipHolder,
     IndexedItem,
     MemoryHolder,
@@ -57,7 +58,8 @@ export class TransportChannel
   #inbox: Inbox | undefined;
   /** Made for the first stream that is sent. */
   #outbox: Outbox | undefined;
-  #drainWaiters: DrainWaiters | undefined;
+  /** Made when something waits for an empty buffer, or is told of one. */
+  #drain: Drain | undefined;
   #expiresAt: number | undefined;
   #id: string | undefined;
   #response: Response | undefined;
@@ -219,8 +221,8 @@ export class TransportChannel
   drained(): Promise<void> {
     if (isClosed(this.#state) || this.bufferedAmount === 0) return Promise.resolve();
     this.hurry();
-    this.#drainWaiters ??= new DrainWaiters();
-    return this.#drainWaiters.wait(this);
+    this.#drain ??= new Drain();
+    return this.#drain.wait(this);
   }
 
   onMessage(fn: NonNullable<ChannelHandlers["message"]>): () => void {
@@ -307,7 +309,7 @@ export class TransportChannel
   /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
   left(): void {
     this.#status = closeStatus("server", 1012, "the session has left this process");
-    this.#resolveDrained();
+    this.#drain?.resolve();
     this.#abortSignal();
     this.memberships?.channelEnded();
     this.context.channelEnded(this, this.#status);
@@ -434,9 +436,12 @@ export class TransportChannel
 
   bufferEmptied(): void {
     this.#outbox?.onDrain();
-    if (this.#drainWaiters === undefined && !this.callbacks.hasDrain) return;
-    if (this.bufferedAmount > 0 || this.#drainWaiters?.isWriting === true) return;
-    this.#resolveDrained();
+    if ((this.#drain === undefined && !this.callbacks.hasDrain) || this.bufferedAmount > 0) return;
+    this.#drain ??= new Drain();
+    this.#drain.tell(this);
+  }
+
+  callDrain(): void {
     if (this.isOpen) this.callbacks.drain();
   }
 
@@ -444,7 +449,7 @@ export class TransportChannel
     if (!this.#moveTo(this.#state.transportEnd)) return;
     this.#status = status;
     this.#outbox?.cancel();
-    this.#resolveDrained();
+    this.#drain?.resolve();
     this.#abortSignal();
     this.endRequests();
     // Never inside the call of the application that may have caused it.
@@ -575,12 +580,6 @@ export class TransportChannel
     const count = gate.dropped;
     gate.dropped = 0;
     this.callbacks.dropped(count);
-  }
-
-  #resolveDrained(): void {
-    const waiters = this.#drainWaiters;
-    this.#drainWaiters = undefined;
-    waiters?.resolve();
   }
 
   #refuseSecondReceiver(): void {

@@ -77,28 +77,33 @@ describe("drained", () => {
     await stream;
   });
 
-  it("never runs a drain handler inside another one", async (t) => {
-    let isInside = false;
-    let calls = 0;
-    const site = await serving(t, (r) =>
-      openChannel(r, {
-        open: (channel) => void channel.send("first", { close: false }),
-        drain: (channel) => {
-          assert.equal(isInside, false);
-          isInside = true;
-          calls += 1;
-          if (calls === 5) channel.close();
-          else {
-            channel.send("next", { close: false });
-            void channel.drained();
-          }
-          isInside = false;
-        },
-      }),
-    );
-    await site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
-    assert.equal(calls, 5);
-  });
+  for (const [what, data, waits] of [
+    ["waits with drained()", "next", true],
+    ["sends more than the turn's output may be", "x".repeat(70_000), false],
+  ] as const) {
+    it(`never runs a drain handler inside itself, although it ${what}`, async (t) => {
+      let isInside = false;
+      let calls = 0;
+      const site = await serving(t, (r) =>
+        openChannel(r, {
+          open: (channel) => void channel.send("first", { close: false }),
+          drain: (channel) => {
+            assert.equal(isInside, false);
+            isInside = true;
+            calls += 1;
+            if (calls === 20) channel.close();
+            else {
+              channel.send(data, { close: false });
+              if (waits) void channel.drained();
+            }
+            isInside = false;
+          },
+        }),
+      );
+      const { text } = await site.request("GET / HTTP/1.1\r\nAccept: text/event-stream");
+      assert.deepEqual([calls, text.split(data).length - 1], [20, 19]);
+    });
+  }
 });
 
 describe("a parked poll", () => {
