@@ -33,8 +33,14 @@ export interface CallOptions {
   readonly part?: (fields: FieldReader) => void;
 }
 
+/** The calls that leave together. */
+interface Batch {
+  /** Time of the first call; when they have left, that time. A busy process may write them long after it has made them. */
+  since: number;
+}
+
 interface Waiting {
-  readonly since: number;
+  readonly batch: Batch;
   readonly bytes: number;
   readonly part: ((fields: FieldReader) => void) | undefined;
   readonly answer: (fields: FieldReader) => void;
@@ -57,7 +63,8 @@ export class HubLink {
   #decoder = new FrameDecoder();
   #writer = new FrameWriter();
   #isClosed = false;
-  #isScheduled = false;
+  /** The calls of this turn, which have not left. */
+  #batch: Batch | undefined;
   #retries = 0;
   #retryTimer: Timer;
   /** Limits the time until the hub answers the hello. */
@@ -109,19 +116,21 @@ export class HubLink {
       const { clock, timeoutMs } = this.#options;
       const answer = (fields: FieldReader): void => resolve(read(fields));
       const number = this.#nextNumber();
-      this.#waiting.set(number, { since: clock.now(), bytes, part, answer, reject });
+      if (this.#batch === undefined) {
+        this.#batch = { since: clock.now() };
+        setImmediate(this.#flush);
+      }
+      this.#waiting.set(number, { batch: this.#batch, bytes, part, answer, reject });
       this.#waitingBytes += bytes;
       this.#watch ??= clock.setTimer(this.#onWatch, timeoutMs);
       write(this.#writer.begin(kind, number));
       this.#writer.end();
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      setImmediate(this.#flush);
     });
   }
 
   readonly #flush = (): void => {
-    this.#isScheduled = false;
+    this.#batch!.since = this.#options.clock.now();
+    this.#batch = undefined;
     if (this.#writer.length > 0) this.#socket?.write(this.#writer.take());
   };
 
@@ -229,7 +238,7 @@ export class HubLink {
     this.#overdue = undefined;
     if (oldest === undefined) return;
     const { clock, timeoutMs } = this.#options;
-    const leftMs = oldest.since + timeoutMs - clock.now();
+    const leftMs = oldest.batch.since + timeoutMs - clock.now();
     if (leftMs <= 0) this.#overdue = oldest;
     if (leftMs > 0 || overdue !== oldest) this.#watch = clock.setTimer(this.#onWatch, Math.max(leftMs, 1));
     else if (this.#socket !== undefined) this.#lost(this.#socket, `no answer in ${timeoutMs} ms`);
