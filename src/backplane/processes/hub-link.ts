@@ -2,7 +2,6 @@
 // call that was reported as failed is not sent later, and nothing piles up while the hub is away.
 
 import type { Clock, Timer } from "../../base/clock.ts";
-import { Deadline } from "../../base/deadline.ts";
 import { unavailable } from "../unavailable.ts";
 import { type FieldReader, type Frame, FrameDecoder, FrameWriter } from "./frame.ts";
 import type { HubSocket } from "./hub-socket.ts";
@@ -67,8 +66,6 @@ export class HubLink {
   #batch: Batch | undefined;
   #retries = 0;
   #retryTimer: Timer;
-  /** Limits the time until the hub answers the hello. */
-  #helloDeadline: Deadline | undefined;
   /** By number, the oldest call first. */
   readonly #waiting = new Map<number, Waiting>();
   #waitingBytes = 0;
@@ -141,7 +138,7 @@ export class HubLink {
   }
 
   #connect(): void {
-    const { clock, timeoutMs, connect, worker } = this.#options;
+    const { connect, worker } = this.#options;
     const socket = connect();
     const lost = (error: unknown): void => this.#lost(socket, error);
     this.#socket = socket;
@@ -150,7 +147,6 @@ export class HubLink {
     socket.on("data", (bytes) => this.#received(socket, bytes));
     socket.on("error", lost);
     socket.on("close", () => lost("the connection has ended"));
-    this.#helloDeadline = new Deadline(clock, timeoutMs, () => lost(`no connection in ${timeoutMs} ms`));
     const hello = this.#send(
       CALL.HELLO,
       (writer) => writer.number(PROTOCOL_VERSION).number(worker),
@@ -162,7 +158,6 @@ export class HubLink {
   }
 
   #greeted(epoch: number): void {
-    this.#helloDeadline?.clear();
     this.#retries = 0;
     this.epoch = epoch;
     this.isUp = true;
@@ -217,7 +212,6 @@ export class HubLink {
     const socket = this.#socket;
     this.#socket = undefined;
     this.isUp = false;
-    this.#helloDeadline?.clear();
     this.#attempted();
     socket?.destroy();
     for (const { reject } of this.#waiting.values()) reject(unavailable(cause));

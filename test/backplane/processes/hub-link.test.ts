@@ -180,6 +180,18 @@ describe("the connection of a process to the hub", () => {
     assert.equal(await asked, "here");
   });
 
+  it("is opened again when the hub does not answer the hello in time, counted from when that has left", async () => {
+    const { ends, errors, clock } = newLink();
+    clock.advance(TIMEOUT_MS - 1);
+    await turn();
+    clock.advance(TIMEOUT_MS - 1);
+    assert.deepEqual(errors, []);
+    clock.advance(2);
+    assert.equal(errors.length, 1);
+    clock.advance(1000);
+    assert.equal(ends.length, 2);
+  });
+
   it("reports once that the hub is away, however often it cannot be reached", async () => {
     const { ends, errors, clock } = await connected();
     for (let n = 0; n < 5; n++) {
