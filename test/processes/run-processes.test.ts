@@ -1,6 +1,9 @@
 // `runProcesses` with real processes: how workers start, die, are replaced and stop.
 
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { GroupMember, isAlive, ProcessesService, signal } from "../support/processes-service.ts";
 import { until, untilAsync } from "../support/wait.ts";
@@ -221,5 +224,30 @@ describe("runProcesses", () => {
     service.signal("SIGTERM");
     assert.equal(await service.exit(), 0);
     assert.equal(service.events("stops").length, 2);
+  });
+
+  it("refuses a folder for temporary files whose path leaves no room for that of a socket", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "unichannel-test-"));
+    t.after(() => rm(folder, { recursive: true }));
+    const long = join(folder, "x".repeat(95 - folder.length - 1));
+    await mkdir(long);
+    const service = new ProcessesService(t, { count: 1 }, { TMPDIR: long });
+    assert.equal(await service.exit(), 1);
+    assert.match(
+      service.errors,
+      /a Unix socket at .* set the environment variable TMPDIR to a folder with a shorter path/,
+    );
+    assert.deepEqual(await readdir(long), []);
+  });
+
+  it("leaves no file when the first process ends by an exception", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "unichannel-test-"));
+    t.after(() => rm(folder, { recursive: true }));
+    const service = new ProcessesService(t, { count: 1, returns: "an object" }, { TMPDIR: folder });
+    await service.said("started");
+    assert.equal((await readdir(folder)).length, 1);
+    service.tell("throw");
+    assert.equal(await service.exit(), 1);
+    assert.deepEqual(await readdir(folder), []);
   });
 });

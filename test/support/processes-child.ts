@@ -16,7 +16,7 @@ export interface ProcessesOrder {
   readonly fails?: "always" | "later";
   /** The process of a worker ends before its function has returned. */
   readonly exits?: boolean;
-  readonly returns?: "nothing";
+  readonly returns?: "nothing" | "an object";
   /** Time that the file of a worker takes before it calls `runProcesses`. */
   readonly loadMs?: number;
   /** Times that the functions of the workers take, by the number of the worker. @default 0 */
@@ -60,6 +60,10 @@ async function obey(line: string): Promise<void> {
     // Node throws for such an argument, as it does for some errors of the system.
     cluster.setupPrimary({ args: line === "can fork" ? process.argv.slice(2) : ["\0"] });
     say("set", "");
+  } else if (line === "throw") {
+    setImmediate(() => {
+      throw new Error("as a mistake does");
+    });
   } else if (line === "pids") say("pids", "", service.pids);
   else if (line === "stop") {
     await service.stop();
@@ -74,6 +78,7 @@ function say(...event: readonly [name: string, client: string, detail?: unknown]
 }
 
 async function worker(): Promise<Stoppable> {
+  if (order.returns === "an object") return { stop() {} };
   const server = await startWorker();
   if (order.returns === "nothing") return undefined as never;
   if (order.diesEarly === true && cluster.worker!.id === 1) setImmediate(() => process.exit(4));
