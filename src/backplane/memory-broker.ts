@@ -42,6 +42,8 @@ interface Stream {
   readonly entries: Queue<BrokerEntry & { readonly atMs: number }>;
   /** Number of the last entry that was dropped: every entry after it is kept. */
   base: number | undefined;
+  /** Number up to which entries of this group may have been lost before the stream began. */
+  readonly lostBefore: number;
   keep: HistoryLimits;
   /** By client. */
   readonly listeners: Map<object, EntryListener>;
@@ -139,7 +141,7 @@ export class MemoryBroker {
   after(group: string, number: number): EntriesAfter {
     this.#expire(group);
     const stream = this.#streams.get(group);
-    const dropped = Math.max(stream?.base ?? 0, this.#ended.get(group) ?? this.#forgotten);
+    const dropped = stream === undefined ? this.#lastOfEnded(group) : Math.max(stream.base ?? 0, stream.lostBefore);
     return {
       entries: stream?.entries.slice(firstAfter(stream.entries, number)) ?? [],
       lostUpTo: dropped > number ? dropped : undefined,
@@ -212,8 +214,9 @@ export class MemoryBroker {
     let stream = this.#streams.get(group);
     if (stream === undefined) {
       const keep = { size: 0, ttlMs: 0 };
+      const lostBefore = this.#lastOfEnded(group);
       stream = {
-        ...{ entries: new Queue(), base: undefined, keep, listeners: new Map() },
+        ...{ entries: new Queue(), base: undefined, lostBefore, keep, listeners: new Map() },
         ...{ members: new Map(), hasReleased: false },
       };
       this.#streams.set(group, stream);
@@ -251,6 +254,11 @@ export class MemoryBroker {
     const [first, number] = this.#ended.entries().next().value!;
     this.#ended.delete(first);
     this.#forgotten = Math.max(this.#forgotten, number);
+  }
+
+  /** Returns the number of the last entry of a stream that has ended, or a later one. */
+  #lastOfEnded(group: string): number {
+    return this.#ended.get(group) ?? this.#forgotten;
   }
 
   #expireValues(group: string): void {

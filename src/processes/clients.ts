@@ -46,7 +46,7 @@ export function processSessions(options: ProcessSessionsOptions = {}): SessionSt
   return keep(new ProcessSessions(clientOptions("processSessions", instead, toSessionStoreSettings(options, ENTRY))));
 }
 
-/** Closes all clients: the hub has then read what they have sent. */
+/** Closes all clients: the hub has then removed the members of this process, or is away. */
 export async function closeClients(): Promise<void> {
   await Promise.all([...opened].map((client) => client.close()));
 }

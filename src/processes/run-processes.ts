@@ -51,7 +51,7 @@ let isCalled = false;
 /**
  * Runs a function in `count` processes of this machine, `"auto"`: as many as there are cores. Resolves in the first process when
  * all of them have started; in the others the promise stays pending, so the code that follows runs in the first process alone. Rejects
- * with BAD_OPTION for wrong arguments and on another runtime than Node, and with the error of a function that fails at the first
+ * with BAD_OPTION for wrong arguments, on Windows and on another runtime than Node, and with the error of a function that fails at the first
  * start.
  *
  * SIGINT and SIGTERM stop all. A process that dies is replaced.
@@ -70,6 +70,11 @@ export async function runProcesses(
         "unichannel/redis or unichannel/nats between them",
     );
   }
+  if (process.platform === "win32") {
+    throw badOption(
+      "runProcesses needs Unix sockets between its processes, and Windows has none: use one process, or WSL",
+    );
+  }
   if (isCalled) throw badOption("runProcesses was called before in this process; it is called once");
   isCalled = true;
   if (workerPlace() !== undefined) return runWorker(run);
@@ -79,6 +84,11 @@ export async function runProcesses(
 }
 
 async function begin(count: number, { stopMs = 20_000, onError }: ProcessesOptions): Promise<Processes> {
+  if (process.argv[1] === undefined && cluster.settings.exec === undefined) {
+    throw badOption(
+      "each worker of runProcesses loads the file of this program, and there is none: put the program into a file",
+    );
+  }
   const print = (error: unknown): void => printError("unichannel/processes:", error);
   const report = (error: unknown): void => {
     if (onError === undefined) print(error);

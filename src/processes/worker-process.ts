@@ -37,8 +37,11 @@ export class WorkerProcess {
     this.started = new Promise((resolve, reject) => {
       worker.on("message", (message: unknown) => {
         const said = toWorkerMessage(message);
-        if (said?.unichannel === "started") resolve();
-        else if (said?.unichannel === "failed") reject(new Error(`a worker did not start: ${said.text}`));
+        if (said?.unichannel === "started") {
+          resolve();
+          // It may have been asked before it listened.
+          if (this.isStopping) this.#askToStop();
+        } else if (said?.unichannel === "failed") reject(new Error(`a worker did not start: ${said.text}`));
       });
       void this.ended.then((how) => reject(new Error(`a worker has ended before it had started: ${how}`)));
     });
@@ -49,9 +52,7 @@ export class WorkerProcess {
   /** Asks it to stop, and kills it after `limitMs` milliseconds. Resolves when it has ended. */
   async stop(limitMs: number): Promise<void> {
     this.isStopping = true;
-    const stop: StopMessage = { unichannel: "stop" };
-    // A process that is ending does not take it.
-    if (this.#worker.isConnected()) this.#worker.send(stop, () => {});
+    this.#askToStop();
     const timer = this.#clock.setTimer(() => this.kill(), limitMs);
     await this.ended;
     this.#clock.clearTimer(timer);
@@ -60,5 +61,11 @@ export class WorkerProcess {
   kill(): void {
     this.isStopping = true;
     this.#worker.process.kill("SIGKILL");
+  }
+
+  #askToStop(): void {
+    const stop: StopMessage = { unichannel: "stop" };
+    // A process that is ending does not take it.
+    if (this.#worker.isConnected()) this.#worker.send(stop, () => {});
   }
 }

@@ -1,6 +1,7 @@
 // Wrong arguments, and processes that are no workers of `runProcesses`. Also runs on Bun and Deno.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import cluster from "node:cluster";
 import { once } from "node:events";
 import { describe, it } from "node:test";
@@ -33,6 +34,27 @@ describe("runProcesses", () => {
       message: /needs the module cluster of Node.* unichannel\/redis or unichannel\/nats/,
     };
     await assert.rejects(runProcesses(2, run), bad);
+  });
+
+  it("says that Windows has no sockets for it", {
+    skip: runtime !== "node" && "the runtime is refused first",
+  }, async (t) => {
+    const { platform } = process;
+    t.after(() => Object.defineProperty(process, "platform", { value: platform }));
+    Object.defineProperty(process, "platform", { value: "win32" });
+    await assert.rejects(runProcesses(2, run), { code: "BAD_OPTION", message: /Windows has none/ });
+  });
+
+  it("says that a program without a file has no workers", {
+    skip: runtime !== "node" && "the runtime is refused first",
+  }, () => {
+    const entry = new URL("../../src/processes.js", import.meta.url);
+    const program = `const { runProcesses } = await import(${JSON.stringify(entry)}); await runProcesses(1, () => ({ stop() {} }));`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /put the program into a file/);
   });
 
   describe("in the worker of another cluster", { skip: runtime !== "node" && "cluster is Node's" }, () => {

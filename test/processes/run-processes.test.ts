@@ -1,6 +1,9 @@
 // `runProcesses` with real processes: how workers start, die, are replaced and stop.
 
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { GroupMember, isAlive, ProcessesService, signal } from "../support/processes-service.ts";
 import { until, untilAsync } from "../support/wait.ts";
@@ -152,5 +155,99 @@ describe("runProcesses", () => {
     service.tell("replace");
     assert.match(String(await service.said("not replaced")), /the function fails/);
     assert.deepEqual(await service.pids(), before);
+  });
+
+  it("replaces a worker that dies while the others are starting", async (t) => {
+    const service = await ProcessesService.start(t, { count: 2, startMs: [0, 1000], diesEarly: true });
+    assert.match(String(await service.said("died")), /code 4/);
+    await service.said("listens", 3);
+    assert.equal((await service.pids()).length, 2);
+  });
+
+  it("has as many workers as before when one dies while its successor is starting", async (t) => {
+    const service = await ProcessesService.start(t, { count: 2, startMs: [0, 0, 1000] });
+    const [first] = await service.pids();
+    const replaced = service.replace();
+    await service.said("begins", 3);
+    signal(first!, "SIGKILL");
+    assert.match(String(await service.said("died")), /SIGKILL/);
+    await replaced;
+    assert.equal((await service.pids()).length, 2);
+    assert.equal(service.begun.length, 4);
+  });
+
+  it("replaces one that dies while its successor is starting, also when that does not start", async (t) => {
+    const service = await ProcessesService.start(t, { count: 1, startMs: [0, 1000], fails: "later" });
+    const [first] = await service.pids();
+    service.tell("fail later");
+    await service.said("set");
+    service.tell("replace");
+    await service.said("begins", 2);
+    service.tell("fail no more");
+    signal(first!, "SIGKILL");
+    assert.match(String(await service.said("not replaced")), /the function fails/);
+    await service.said("listens", 2);
+    assert.equal((await service.pids()).length, 1);
+  });
+
+  it("replaces a worker that waits for its next attempt as well, at once", async (t) => {
+    const service = await ProcessesService.start(t, { count: 2, fails: "later" });
+    const [first] = await service.pids();
+    service.tell("fail later");
+    await service.said("set");
+    signal(first!, "SIGKILL");
+    // The next attempt waits for 1.6 s.
+    await service.said("died", 6);
+    service.tell("fail no more");
+    await service.said("set", 2);
+    await service.replace();
+    assert.equal((await service.pids()).length, 2);
+    assert.equal(service.events("listens").length, 4);
+  });
+
+  it("goes on when the system does not let it start a process, and tries again", async (t) => {
+    const service = await ProcessesService.start(t, { count: 2 });
+    const [first, second] = await service.pids();
+    service.tell("cannot fork");
+    await service.said("set");
+    signal(first!, "SIGKILL");
+    assert.match(String(await service.said("died", 3)), /null bytes/);
+    assert.equal(await service.get("/pid"), String(second));
+    service.tell("can fork");
+    await service.said("listens", 3);
+    assert.equal((await service.pids()).length, 2);
+  });
+
+  it("stops in order a worker that is asked while it loads the program", async (t) => {
+    const service = new ProcessesService(t, { count: 2, loadMs: 500, stopMs: 5000 });
+    await service.said("loads", 2);
+    service.signal("SIGTERM");
+    assert.equal(await service.exit(), 0);
+    assert.equal(service.events("stops").length, 2);
+  });
+
+  it("refuses a folder for temporary files whose path leaves no room for that of a socket", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "unichannel-test-"));
+    t.after(() => rm(folder, { recursive: true }));
+    const long = join(folder, "x".repeat(95 - folder.length - 1));
+    await mkdir(long);
+    const service = new ProcessesService(t, { count: 1 }, { TMPDIR: long });
+    assert.equal(await service.exit(), 1);
+    assert.match(
+      service.errors,
+      /a Unix socket at .* set the environment variable TMPDIR to a folder with a shorter path/,
+    );
+    assert.deepEqual(await readdir(long), []);
+  });
+
+  it("leaves no file when the first process ends by an exception", async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), "unichannel-test-"));
+    t.after(() => rm(folder, { recursive: true }));
+    const service = new ProcessesService(t, { count: 1, returns: "an object" }, { TMPDIR: folder });
+    await service.said("started");
+    assert.equal((await readdir(folder)).length, 1);
+    service.tell("throw");
+    assert.equal(await service.exit(), 1);
+    assert.deepEqual(await readdir(folder), []);
   });
 });

@@ -2,10 +2,12 @@
 // its history, and count the messages of each client in both directions. All processes say what happens in lines of JSON, written at
 // once. Orders come to the first process, in lines.
 
+import cluster from "node:cluster";
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Channel, createChannelStore, openSession, type Server, serve, withChannel } from "../../src/index.ts";
-import { processBackplane, processSessions, runProcesses } from "../../src/processes.ts";
+import { processBackplane, processSessions, runProcesses, type Stoppable } from "../../src/processes.ts";
 
 export interface ProcessesOrder {
   readonly count: number;
@@ -14,13 +16,24 @@ export interface ProcessesOrder {
   readonly fails?: "always" | "later";
   /** The process of a worker ends before its function has returned. */
   readonly exits?: boolean;
-  readonly returns?: "nothing";
+  readonly returns?: "nothing" | "an object";
+  /** Time that the file of a worker takes before it calls `runProcesses`. */
+  readonly loadMs?: number;
+  /** Times that the functions of the workers take, by the number of the worker. @default 0 */
+  readonly startMs?: readonly number[];
+  /** The first worker dies when it has started. */
+  readonly diesEarly?: boolean;
   /** The history of the group, in messages. @default 100_000 */
   readonly history?: number;
 }
 
 const order = JSON.parse(process.argv[2]!) as ProcessesOrder;
 let isLater = false;
+
+if (order.loadMs !== undefined && cluster.isWorker) {
+  say("loads", "");
+  await delay(order.loadMs);
+}
 
 const service = await runProcesses(order.count, worker, {
   ...(order.stopMs === undefined ? {} : { stopMs: order.stopMs }),
@@ -40,6 +53,17 @@ async function obey(line: string): Promise<void> {
     // The environment of the workers that are started from now on.
     process.env["UNICHANNEL_TEST_FAIL"] = "1";
     say("set", "");
+  } else if (line === "fail no more") {
+    delete process.env["UNICHANNEL_TEST_FAIL"];
+    say("set", "");
+  } else if (line === "cannot fork" || line === "can fork") {
+    // Node throws for such an argument, as it does for some errors of the system.
+    cluster.setupPrimary({ args: line === "can fork" ? process.argv.slice(2) : ["\0"] });
+    say("set", "");
+  } else if (line === "throw") {
+    setImmediate(() => {
+      throw new Error("as a mistake does");
+    });
   } else if (line === "pids") say("pids", "", service.pids);
   else if (line === "stop") {
     await service.stop();
@@ -53,12 +77,25 @@ function say(...event: readonly [name: string, client: string, detail?: unknown]
   writeSync(1, `${JSON.stringify(event)}\n`);
 }
 
-async function worker(): Promise<Server> {
+async function worker(): Promise<Stoppable> {
+  if (order.returns === "an object") return { stop() {} };
+  const server = await startWorker();
+  if (order.returns === "nothing") return undefined as never;
+  if (order.diesEarly === true && cluster.worker!.id === 1) setImmediate(() => process.exit(4));
+  return {
+    async stop() {
+      say("stops", "");
+      await server.stop();
+    },
+  };
+}
+
+async function startWorker(): Promise<Server> {
   say("begins", "", process.pid);
+  await delay(order.startMs?.[cluster.worker!.id - 1] ?? 0);
   isLater = process.env["UNICHANNEL_TEST_FAIL"] === "1";
   if (order.exits === true) process.exit(3);
   if (order.fails === "always" || (order.fails === "later" && isLater)) throw new Error("the function fails");
-  if (order.returns === "nothing") return undefined as never;
   const rooms = createChannelStore({
     backplane: processBackplane(),
     history: { size: order.history ?? 100_000, ttlMs: 600_000 },

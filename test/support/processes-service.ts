@@ -22,9 +22,12 @@ export class ProcessesService {
   readonly #clients: NumberedClient[] = [];
 
   /** Starts a service. Its end is not waited for. */
-  constructor(t: TestContext, order: ProcessesOrder) {
+  constructor(t: TestContext, order: ProcessesOrder, environment: NodeJS.ProcessEnv = {}) {
     const args = ["--enable-source-maps", CHILD, JSON.stringify(order)];
-    this.#child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      env: { ...process.env, ...environment },
+    });
     this.#exit = once(this.#child, "exit");
     this.#child.stdin!.on("error", () => {});
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => {

@@ -2,7 +2,6 @@
 // call that was reported as failed is not sent later, and nothing piles up while the hub is away.
 
 import type { Clock, Timer } from "../../base/clock.ts";
-import { Deadline } from "../../base/deadline.ts";
 import { unavailable } from "../unavailable.ts";
 import { type FieldReader, type Frame, FrameDecoder, FrameWriter } from "./frame.ts";
 import type { HubSocket } from "./hub-socket.ts";
@@ -33,8 +32,14 @@ export interface CallOptions {
   readonly part?: (fields: FieldReader) => void;
 }
 
+/** The calls that leave together. */
+interface Batch {
+  /** Time of the first call; when they have left, that time. A busy process may write them long after it has made them. */
+  since: number;
+}
+
 interface Waiting {
-  readonly since: number;
+  readonly batch: Batch;
   readonly bytes: number;
   readonly part: ((fields: FieldReader) => void) | undefined;
   readonly answer: (fields: FieldReader) => void;
@@ -57,11 +62,10 @@ export class HubLink {
   #decoder = new FrameDecoder();
   #writer = new FrameWriter();
   #isClosed = false;
-  #isScheduled = false;
+  /** The calls of this turn, which have not left. */
+  #batch: Batch | undefined;
   #retries = 0;
   #retryTimer: Timer;
-  /** Limits the time until the hub answers the hello. */
-  #helloDeadline: Deadline | undefined;
   /** By number, the oldest call first. */
   readonly #waiting = new Map<number, Waiting>();
   #waitingBytes = 0;
@@ -109,19 +113,21 @@ export class HubLink {
       const { clock, timeoutMs } = this.#options;
       const answer = (fields: FieldReader): void => resolve(read(fields));
       const number = this.#nextNumber();
-      this.#waiting.set(number, { since: clock.now(), bytes, part, answer, reject });
+      if (this.#batch === undefined) {
+        this.#batch = { since: clock.now() };
+        setImmediate(this.#flush);
+      }
+      this.#waiting.set(number, { batch: this.#batch, bytes, part, answer, reject });
       this.#waitingBytes += bytes;
       this.#watch ??= clock.setTimer(this.#onWatch, timeoutMs);
       write(this.#writer.begin(kind, number));
       this.#writer.end();
-      if (this.#isScheduled) return;
-      this.#isScheduled = true;
-      setImmediate(this.#flush);
     });
   }
 
   readonly #flush = (): void => {
-    this.#isScheduled = false;
+    this.#batch!.since = this.#options.clock.now();
+    this.#batch = undefined;
     if (this.#writer.length > 0) this.#socket?.write(this.#writer.take());
   };
 
@@ -132,7 +138,7 @@ export class HubLink {
   }
 
   #connect(): void {
-    const { clock, timeoutMs, connect, worker } = this.#options;
+    const { connect, worker } = this.#options;
     const socket = connect();
     const lost = (error: unknown): void => this.#lost(socket, error);
     this.#socket = socket;
@@ -141,7 +147,6 @@ export class HubLink {
     socket.on("data", (bytes) => this.#received(socket, bytes));
     socket.on("error", lost);
     socket.on("close", () => lost("the connection has ended"));
-    this.#helloDeadline = new Deadline(clock, timeoutMs, () => lost(`no connection in ${timeoutMs} ms`));
     const hello = this.#send(
       CALL.HELLO,
       (writer) => writer.number(PROTOCOL_VERSION).number(worker),
@@ -153,7 +158,6 @@ export class HubLink {
   }
 
   #greeted(epoch: number): void {
-    this.#helloDeadline?.clear();
     this.#retries = 0;
     this.epoch = epoch;
     this.isUp = true;
@@ -208,7 +212,6 @@ export class HubLink {
     const socket = this.#socket;
     this.#socket = undefined;
     this.isUp = false;
-    this.#helloDeadline?.clear();
     this.#attempted();
     socket?.destroy();
     for (const { reject } of this.#waiting.values()) reject(unavailable(cause));
@@ -229,7 +232,7 @@ export class HubLink {
     this.#overdue = undefined;
     if (oldest === undefined) return;
     const { clock, timeoutMs } = this.#options;
-    const leftMs = oldest.since + timeoutMs - clock.now();
+    const leftMs = oldest.batch.since + timeoutMs - clock.now();
     if (leftMs <= 0) this.#overdue = oldest;
     if (leftMs > 0 || overdue !== oldest) this.#watch = clock.setTimer(this.#onWatch, Math.max(leftMs, 1));
     else if (this.#socket !== undefined) this.#lost(this.#socket, `no answer in ${timeoutMs} ms`);

@@ -6,6 +6,7 @@ import { createServer, type Server as NetServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ChannelError } from "../../base/errors.ts";
+import { checkSocketPath } from "../../base/socket-path.ts";
 import type { ProxyProtocolHeader } from "../../codec/proxy-protocol.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { ExchangeContext } from "../../transport/exchange-context.ts";
@@ -17,6 +18,7 @@ import { tcpAddress, unixAddress } from "./relay-address.ts";
 import { readRelayExtensions } from "./relay-header.ts";
 import type { RelayOptions } from "./relay-options.ts";
 
+const SOCKET_NAME = "relay.sock";
 const SOCKET_SETTINGS = { allowHalfOpen: true, noDelay: true };
 
 export interface RelayListenerOptions {
@@ -44,12 +46,11 @@ export class RelayListener {
     this.#netServer = createServer(SOCKET_SETTINGS, (socket: Socket) => this.connections.accept(socket));
   }
 
-  /** Resolves to the address at which other processes reach it. Rejects with Node's own error. */
+  /** Resolves to the address at which other processes reach it. Rejects with Node's own error, or BAD_OPTION. */
   async listen(): Promise<string> {
     const { tcp, server } = this.#options;
     const netServer = this.#netServer;
-    // `mkdtemp` makes a folder of mode 0700: no other user of the machine gets to the socket.
-    if (tcp === undefined) this.#path = join(await mkdtemp(join(tmpdir(), "unichannel-")), "relay.sock");
+    if (tcp === undefined) this.#path = await newSocketPath();
     const address = tcp === undefined ? { path: this.#path } : { host: tcp.host, port: tcp.port ?? 0 };
     await new Promise<void>((resolve, reject) => {
       netServer.once("error", reject);
@@ -72,6 +73,13 @@ export class RelayListener {
     await closed;
     if (this.#path !== undefined) await rm(dirname(this.#path), { recursive: true, force: true });
   }
+}
+
+async function newSocketPath(): Promise<string> {
+  const prefix = join(tmpdir(), "unichannel-");
+  checkSocketPath(join(`${prefix}XXXXXX`, SOCKET_NAME));
+  // `mkdtemp` makes a folder of mode 0700: no other user of the machine gets to the socket.
+  return join(await mkdtemp(prefix), SOCKET_NAME);
 }
 
 /** The context of relayed requests: that of the server, but for the place where a request goes. */

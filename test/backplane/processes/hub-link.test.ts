@@ -168,6 +168,30 @@ describe("the connection of a process to the hub", () => {
     assert.equal(await again, "here");
   });
 
+  it("gives the hub its time from when the calls have left: a process that was busy writes them late", async () => {
+    const { link, hub, errors, clock } = await connected();
+    const asked = locate(link, "a");
+    // As if it had been busy: the time passes before the end of the turn.
+    clock.advance(TIMEOUT_MS - 1);
+    await turn();
+    clock.advance(TIMEOUT_MS - 1);
+    assert.deepEqual(errors, []);
+    hub.answer(0, (writer) => writer.text("here"));
+    assert.equal(await asked, "here");
+  });
+
+  it("is opened again when the hub does not answer the hello in time, counted from when that has left", async () => {
+    const { ends, errors, clock } = newLink();
+    clock.advance(TIMEOUT_MS - 1);
+    await turn();
+    clock.advance(TIMEOUT_MS - 1);
+    assert.deepEqual(errors, []);
+    clock.advance(2);
+    assert.equal(errors.length, 1);
+    clock.advance(1000);
+    assert.equal(ends.length, 2);
+  });
+
   it("reports once that the hub is away, however often it cannot be reached", async () => {
     const { ends, errors, clock } = await connected();
     for (let n = 0; n < 5; n++) {

@@ -130,6 +130,24 @@ describe("a process that does not read from the hub", () => {
     assert.equal(slow.of(REPLY.ENTRY).length, total + 1);
   });
 
+  it("is told of no gap in a group that has lost nothing, however many other groups have ended", async () => {
+    const hub = newHub();
+    const [publisher, slow] = [new Peer(hub), new Peer(hub)];
+    publisher.hello();
+    slow.hello(2);
+    slow.subscribe("quiet");
+    publisher.publish("quiet", KB);
+    await slow.read();
+    const before = slow.of(REPLY.ENTRY)[0]!.fields.number();
+    for (let n = 0; n < 3000; n++) publisher.publish(`group ${n}`, KB, 0);
+    publisher.publish("quiet", KB);
+    slow.call(CALL.RESUME, (writer) => writer.text("quiet").number(7).number(1_700_000_000_000).number(before));
+    await slow.read();
+    assert.deepEqual(slow.of(REPLY.GAP), []);
+    // The second one came live, and again after the position from which the process went on.
+    assert.equal(slow.of(REPLY.ENTRY).length, 3);
+  });
+
   it("is told a gap where the history has dropped entries, once, before the next entry", async () => {
     const hub = newHub();
     const [publisher, slow] = [new Peer(hub), new Peer(hub)];
