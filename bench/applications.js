@@ -34,9 +34,9 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const unknown = positionals.filter((name) => !applications.some((row) => row.name === name));
-if (values.help || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `no such row: ${unknown.join(", ")}\n\n${USAGE}` : USAGE);
+const wrong = mistakes();
+if (values.help || wrong.length > 0) {
+  console.error(wrong.length > 0 ? `${wrong.join("\n")}\n\n${USAGE}` : USAGE);
   process.exit(values.help ? 0 : 2);
 }
 if (!canReadCpu) {
@@ -72,6 +72,23 @@ console.log(`${plan.length} rows, about ${Math.round(runs * (minutes + 0.2))} mi
 for (const { row, peers } of plan) await runRow(row, peers);
 console.log("\nthe end");
 if (hasFailed) process.exitCode = 1;
+
+/** What is wrong with the arguments. */
+function mistakes() {
+  const named = (/** @type {string} */ name) => positionals.length === 0 || positionals.includes(name);
+  const peersOfRows = applications.filter(({ name }) => named(name)).flatMap(({ peers }) => Object.keys(peers));
+  return [
+    ...positionals
+      .filter((name) => !applications.some((row) => row.name === name))
+      .map((name) => `no such row: ${name}`),
+    ...(values.peers?.split(",") ?? [])
+      .filter((peer) => !peersOfRows.includes(peer))
+      .map((peer) => `no such peer in these rows: ${peer}`),
+    .../** @type {const} */ (["minutes", "every"])
+      .filter((name) => !(Number(values[name]) > 0))
+      .map((name) => `--${name} ${values[name]} is not a number above zero`),
+  ];
+}
 
 /** @param {string} peer */
 function isWanted(peer) {

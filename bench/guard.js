@@ -71,6 +71,17 @@ async function guard() {
   }
 
   for (const row of rows) console.log(toLine(row));
+  const unguarded = [
+    ...new Set(rows.filter(({ before }) => before === undefined).map(({ name, what }) => `${what} of ${name}`)),
+  ];
+  if (unguarded.length > 0) {
+    console.error(
+      `\nguard.json has no number for these, so nothing guards them: ${unguarded.join(", ")}. \`npm run bench:guard -- --update\` writes them.`,
+    );
+    // A machine of which guard.json knows nothing would pass whatever it counts.
+    const isKnown = baselines.heap[HEAP] !== undefined && (valgrind === undefined || own !== undefined);
+    if (process.env.UNICHANNEL_REQUIRE_ALL && !isKnown) process.exitCode = 1;
+  }
   const worse = rows.filter(({ isWorse }) => isWorse);
   if (worse.length === 0) return;
   console.error(`\n${worse.length} numbers are worse than in bench/guard.json:`);
