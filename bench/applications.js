@@ -2,6 +2,7 @@
 // `npm run bench:applications`: the application rows for minutes at a steady rate, one peer after the other. Its options: --help.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
 import { disturbances, MINUTES_COLUMNS, minutesName, minutesTable } from "./lib/minutes.js";
@@ -57,6 +58,7 @@ const options = {
   countsInstructions: false,
 };
 
+exitOnSignals();
 installPeers();
 const machine = machineFacts();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);
@@ -73,7 +75,7 @@ for (const { row, peers } of plan) await runRow(row, peers);
 console.log("\nthe end");
 if (hasFailed) process.exitCode = 1;
 
-/** What is wrong with the arguments. */
+/** Says what is wrong with the arguments. */
 function mistakes() {
   const named = (/** @type {string} */ name) => positionals.length === 0 || positionals.includes(name);
   const peersOfRows = applications.filter(({ name }) => named(name)).flatMap(({ peers }) => Object.keys(peers));

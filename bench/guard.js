@@ -12,6 +12,7 @@ import { parseArgs, promisify } from "node:util";
 import { compareCounts, INSTRUCTIONS, toChanges, toLine } from "./guard/compare.js";
 import { countPaths } from "./guard/count.js";
 import { COUNTED, FLAGS } from "./guard/work.js";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { PATH_NAMES } from "./lib/paths.js";
 import { valgrindVersion } from "./lib/valgrind.js";
 
@@ -35,6 +36,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+exitOnSignals();
 const valgrind = valgrindVersion();
 if (values.before === undefined) await guard();
 else await compareCheckouts(values.before, positionals.length > 0 ? positionals : COUNTED);

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
 import { installPeers, missing } from "./lib/peers.js";
@@ -68,6 +69,7 @@ const options = {
   countsInstructions: values.instructions,
 };
 
+exitOnSignals();
 if (!quick) installPeers();
 const machine = machineFacts();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);

@@ -105,7 +105,7 @@ export async function faultAfter({ stop, missing }, settleMs = SETTLE_MS) {
   return undefined;
 }
 
-/** What is wrong where a connection waits for a reply, or (below zero) has received too many. @param {readonly number[]} waiting of each connection */
+/** Says what is wrong if a connection still waits for replies, or (below zero) has received too many. @param {readonly number[]} waiting of each connection */
 export function unequal(waiting) {
   const tooMany = waiting.filter((replies) => replies < 0).length;
   if (tooMany > 0) return `${tooMany} of ${waiting.length} connections have more replies than requests`;

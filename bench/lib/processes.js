@@ -3,11 +3,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
+import { endedAtExit, temporaryFolder } from "./at-exit.js";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeArgs, runtimeOf } from "./peers.js";
 
@@ -101,10 +100,10 @@ const BROKERS = {
 export async function startBroker(name, { core }) {
   const { program, args, listens } = BROKERS[name];
   const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const { folder, remove } = temporaryFolder("bench-");
   const pinned = canPin ? ["taskset", "-c", core] : [];
   const [command = "", ...rest] = [...pinned, program, ...args(String(port), folder)];
-  const child = spawn(command, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = endedAtExit(spawn(command, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] }));
   let said = "";
   await new Promise((resolve, reject) => {
     const listen = (/** @type {string} */ text) => {
@@ -121,7 +120,7 @@ export async function startBroker(name, { core }) {
     pid: Number(child.pid),
     async stop() {
       await stop(child);
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
@@ -168,7 +167,7 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
     command.unshift("prlimit", `--nofile=${needed}:${needed}`);
   }
   const [program = "", ...rest] = command;
-  return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: environment });
+  return endedAtExit(spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: environment }));
 }
 
 /**

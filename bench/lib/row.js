@@ -176,7 +176,7 @@ function generatorOf(load, { countsInstructions }) {
 export function rates({ latencies, error, ...window }) {
   if (error !== undefined) throw new Error(error);
   const { operations, seconds } = window;
-  // What could not be measured is NaN, which a message between processes makes null.
+  // A number that could not be measured is NaN, which a message between processes makes null.
   const per = (/** @type {number | null | undefined} */ count, /** @type {number} */ of) => (count ?? Number.NaN) / of;
   return {
     perCpuSecond: operations / (window.serverCpuSeconds ?? Number.NaN),

@@ -20,7 +20,7 @@ function sendText(socket: WebSocket, text: string): void {
   socket.send(text);
 }
 
-/** What a generator reports, and what it prints when it ends instead. */
+/** The report of a generator, or what it prints when it ends instead. */
 async function load(
   file: string,
   config: object,
