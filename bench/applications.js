@@ -6,6 +6,7 @@ import { exitOnSignals } from "./lib/at-exit.js";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
 import { disturbances, MINUTES_COLUMNS, minutesName, minutesTable } from "./lib/minutes.js";
+import { mistakesIn } from "./lib/mistakes.js";
 import { installPeers, missing } from "./lib/peers.js";
 import { align } from "./lib/report.js";
 import { RESULTS } from "./lib/results.js";
@@ -35,7 +36,7 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const wrong = mistakes();
+const wrong = mistakesIn(applications, positionals, values, { minutes: values.minutes, every: values.every });
 if (values.help || wrong.length > 0) {
   console.error(wrong.length > 0 ? `${wrong.join("\n")}\n\n${USAGE}` : USAGE);
   process.exit(values.help ? 0 : 2);
@@ -74,23 +75,6 @@ console.log(`${plan.length} rows, about ${Math.round(runs * (minutes + 0.2))} mi
 for (const { row, peers } of plan) await runRow(row, peers);
 console.log("\nthe end");
 if (hasFailed) process.exitCode = 1;
-
-/** Says what is wrong with the arguments. */
-function mistakes() {
-  const named = (/** @type {string} */ name) => positionals.length === 0 || positionals.includes(name);
-  const peersOfRows = applications.filter(({ name }) => named(name)).flatMap(({ peers }) => Object.keys(peers));
-  return [
-    ...positionals
-      .filter((name) => !applications.some((row) => row.name === name))
-      .map((name) => `no such row: ${name}`),
-    ...(values.peers?.split(",") ?? [])
-      .filter((peer) => !peersOfRows.includes(peer))
-      .map((peer) => `no such peer in these rows: ${peer}`),
-    .../** @type {const} */ (["minutes", "every"])
-      .filter((name) => !(Number(values[name]) > 0))
-      .map((name) => `--${name} ${values[name]} is not a number above zero`),
-  ];
-}
 
 /** @param {string} peer */
 function isWanted(peer) {
