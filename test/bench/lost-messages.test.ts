@@ -37,7 +37,7 @@ async function load(
     socket.on("message", (data) => answer(data.toString(), socket, server.clients, send)),
   );
   const { port } = server.address() as AddressInfo;
-  // What is lost never comes, and what came twice stays: only then is the time over.
+  // A message that is lost never comes, and one that came twice stays: only then is the time over.
   const times = { seconds: 0.3, warmupSeconds: 0.1, settleMs: copies === FAITHFUL ? 20_000 : 300 };
   const facts = { port, ports: [port], serverPids: [], connections: 2, ...times, ...config };
   const child = fork(`bench/load/${file}`, [JSON.stringify(facts)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
