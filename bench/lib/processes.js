@@ -179,9 +179,14 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
  */
 async function answer(child, file, busyMs = 0) {
   const quiet = new AbortController();
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + busyMs);
+  const patienceMs = PATIENCE_MS + busyMs;
+  let reason = "";
+  const timer = setTimeout(() => {
+    reason = `: it has reported nothing for ${patienceMs / 1000} s, as when a message that it waits for is lost`;
+    child.kill("SIGKILL");
+  }, patienceMs);
   const ended = once(child, "exit", { signal: quiet.signal }).then(([code, signal]) => {
-    throw new Error(`${file} ended with ${code ?? signal}`);
+    throw new Error(`${file} ended with ${code ?? signal}${reason}`);
   });
   try {
     const [message] = await Promise.race([once(child, "message", { signal: quiet.signal }), ended]);
