@@ -8,10 +8,7 @@ import { beginPath } from "../lib/paths.js";
  */
 export const COUNTED = [
   "http-hello",
-  "http-20-fields",
-  "http-post-1k",
   "http-churn",
-  "attach-hello",
   "ws-echo-32-1",
   "ws-echo-64k-text",
   "ws-echo-typed",

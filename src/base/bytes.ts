@@ -6,9 +6,15 @@ import { memorySize } from "./memory-size.ts";
 /** A piece of output: bytes, or a string whose every character is one byte (latin1, U+0000 to U+00FF). */
 export type Piece = string | Uint8Array;
 
+/**
+ * Node's class, taken once: its global is a getter, which would be called for each use (2 % of a GET by `npm run bench:guard`). Browsers
+ * have none, and use no function that wants it.
+ */
+const NodeBuffer: typeof Buffer = /* @__PURE__ */ (() => (typeof Buffer === "undefined" ? undefined! : Buffer))();
+
 /** Returns the same memory as a Buffer, whose `toString` and `write` run in C++. Costs nothing for bytes from a socket. */
 function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return NodeBuffer.isBuffer(bytes) ? bytes : NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Decodes one character per byte, U+0000 to U+00FF. RFC 9110 §5.5: field values are read so. */
@@ -18,7 +24,7 @@ export function latin1(bytes: Uint8Array, start = 0, end: number = bytes.length)
 
 /** Encodes a string in which every character is one byte. */
 export function latin1Bytes(text: string): Uint8Array {
-  return Buffer.from(text, "latin1");
+  return NodeBuffer.from(text, "latin1");
 }
 
 /** Decodes UTF-8. Invalid bytes become U+FFFD. */
@@ -28,17 +34,17 @@ export function utf8(bytes: Uint8Array, start = 0, end: number = bytes.length): 
 
 /** Encodes text as UTF-8. A lone surrogate becomes U+FFFD. */
 export function utf8Bytes(text: string): Uint8Array {
-  return Buffer.from(text, "utf8");
+  return NodeBuffer.from(text, "utf8");
 }
 
 /** Returns the number of bytes of `text` in UTF-8. */
 export function utf8Length(text: string): number {
-  return Buffer.byteLength(text, "utf8");
+  return NodeBuffer.byteLength(text, "utf8");
 }
 
 /** Returns true if every character is below U+0080: latin1 and UTF-8 are then the same bytes. */
 export function isAscii(text: string): boolean {
-  return Buffer.byteLength(text, "utf8") === text.length;
+  return NodeBuffer.byteLength(text, "utf8") === text.length;
 }
 
 /**
@@ -47,7 +53,7 @@ export function isAscii(text: string): boolean {
  */
 export function detached(text: string): string {
   const encoding = memorySize(text) === text.length ? "latin1" : "utf16le";
-  return Buffer.from(text, encoding).toString(encoding);
+  return NodeBuffer.from(text, encoding).toString(encoding);
 }
 
 export const NO_BYTES: Uint8Array = /* @__PURE__ */ new Uint8Array(0);
@@ -63,11 +69,11 @@ export function copied(bytes: Uint8Array): Uint8Array {
 
 /** Returns memory that is not zeroed. The caller overwrites all of it. */
 export function allocate(length: number): Uint8Array {
-  return Buffer.allocUnsafe(length);
+  return NodeBuffer.allocUnsafe(length);
 }
 
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  return parts.length === 1 ? parts[0]! : NodeBuffer.concat(parts);
 }
 
 /**

@@ -365,6 +365,7 @@ export class Group implements MemberOwner, StreamListener {
   #deliver(entry: GroupEntry, all: readonly Member[]): void {
     const { except, publication } = entry;
     const audience = publication === undefined ? all : this.#withoutRepeats(entry, publication, all);
+    const usual = entry.inGroup(this.name);
     for (const member of audience) {
       const { channel, state } = member;
       if (channel === except) {
@@ -374,7 +375,7 @@ export class Group implements MemberOwner, StreamListener {
       }
       if (state === undefined) {
         if (member.hasLeft) this.#deliverLate(entry, member);
-        else this.#send(member, entry.inGroup(this.name));
+        else this.#send(member, usual);
       } else if (!member.hasLeft && !this.#hasReceived(state, entry)) {
         state.receivedUpTo = undefined;
         if (isPoll(member)) {

@@ -1,9 +1,9 @@
 // A message that is sent to many. Each of its wire forms (WebSocket frame, event, HTTP chunk, whole response, session
 // record) is made by the first connection that needs it and serves all others.
 
-import { copied, type Piece, utf8, utf8Length } from "../base/bytes.ts";
+import { copied, utf8, utf8Length } from "../base/bytes.ts";
 import { memorySize } from "../base/memory-size.ts";
-import { sharedPiece } from "../base/output.ts";
+import { type SharedPiece, sharedPiece } from "../base/output.ts";
 import { encodeChunk, type ResponseHead } from "../codec/http1-response.ts";
 import {
   encodeRecordEvent,
@@ -27,9 +27,9 @@ export class EncodedMessage implements OutboundMessage {
   readonly length: undefined;
   /** The name of the group in whose stream the message has the id of its event; undefined if it is in none. */
   readonly group: string | undefined;
-  #plainFrame: Piece | undefined = undefined;
+  #plainFrame: SharedPiece | undefined = undefined;
   /** By the number that `Compression.key` returns. */
-  #compressedFrames: Map<number, Piece> | undefined = undefined;
+  #compressedFrames: Map<number, SharedPiece> | undefined = undefined;
   #plain: EncodedBody | undefined = undefined;
   #event: EncodedBody | undefined = undefined;
   #record: OutboundRecord | undefined = undefined;
@@ -48,7 +48,7 @@ export class EncodedMessage implements OutboundMessage {
    * The frame of the message on a WebSocket with this compression. Undefined if there is no such frame: the message has no
    * body, or its compressed form depends on earlier messages of the connection.
    */
-  frame(compression: Compression | undefined): Piece | undefined {
+  frame(compression: Compression | undefined): SharedPiece | undefined {
     const { body } = this;
     if (body === null) return undefined;
     const key = compression === undefined ? "uncompressed" : compression.key(body);
@@ -95,7 +95,7 @@ export class EncodedMessage implements OutboundMessage {
     return this.#groupRecord;
   }
 
-  #uncompressedFrame(body: string | Uint8Array): Piece {
+  #uncompressedFrame(body: string | Uint8Array): SharedPiece {
     this.#plainFrame ??= sharedPiece(encodeFrameHead(opcodeOf(body), lengthOf(body)), body);
     return this.#plainFrame;
   }
@@ -106,33 +106,34 @@ export class EncodedBody {
   readonly data: string | Uint8Array;
   /** The head of the response whose whole body this is. Set by the transport that answers first. */
   head: ResponseHead | undefined = undefined;
-  #chunk: Piece | undefined = undefined;
-  #bare: Piece | undefined = undefined;
-  #response: { readonly server: object; readonly dateField: string; readonly piece: Piece } | undefined = undefined;
+  #chunk: SharedPiece | undefined = undefined;
+  #bare: SharedPiece | undefined = undefined;
+  #response: { readonly server: object; readonly dateField: string; readonly piece: SharedPiece } | undefined =
+    undefined;
 
   constructor(data: string | Uint8Array) {
     this.data = data;
   }
 
   /** RFC 9112 §7.1. */
-  get chunk(): Piece {
+  get chunk(): SharedPiece {
     this.#chunk ??= sharedPiece(encodeChunk(lengthOf(this.data)), this.data, "\r\n");
     return this.#chunk;
   }
 
   /** The data alone: the payload of HTTP/2 frames. */
-  get bare(): Piece {
+  get bare(): SharedPiece {
     this.#bare ??= sharedPiece("", this.data);
     return this.#bare;
   }
 
   /** The response that `cacheResponse` stored for this server and date. */
-  cachedResponse(server: object, dateField: string): Piece | undefined {
+  cachedResponse(server: object, dateField: string): SharedPiece | undefined {
     const cached = this.#response;
     return cached?.server === server && cached.dateField === dateField ? cached.piece : undefined;
   }
 
-  cacheResponse(server: object, dateField: string, piece: Piece): void {
+  cacheResponse(server: object, dateField: string, piece: SharedPiece): void {
     this.#response = { server, dateField, piece };
   }
 }

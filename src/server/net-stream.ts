@@ -50,20 +50,12 @@ export class NetStream implements EngineStream {
     socket.on("close", onClose);
   }
 
-  get #isBlocked(): boolean {
-    return (this.#flags & BLOCKED) !== 0;
-  }
-
-  get #isEnding(): boolean {
-    return (this.#flags & ENDING) !== 0;
-  }
-
   get bufferedAmount(): number {
-    return this.#isBlocked ? this.#socket.writableLength + this.#queue!.bytes : 0;
+    return this.#flags & BLOCKED ? this.#socket.writableLength + this.#queue!.bytes : 0;
   }
 
   get pinnedBytes(): number {
-    return this.#isBlocked ? this.#queue!.pinnedBytes : 0;
+    return this.#flags & BLOCKED ? this.#queue!.pinnedBytes : 0;
   }
 
   get isEncrypted(): boolean {
@@ -84,11 +76,11 @@ export class NetStream implements EngineStream {
   }
 
   write(output: Piece | readonly Piece[]): void {
-    if (this.#isEnding || !this.#socket.writable) return;
+    if (this.#flags & ENDING || !this.#socket.writable) return;
     const sliceBytes = this.#queue === undefined ? MIN_SLICE_BYTES : this.#queue.sliceBytes;
-    if (!this.#isBlocked && sizeOf(output) <= 2 * sliceBytes) {
+    if (!(this.#flags & BLOCKED) && sizeOf(output) <= 2 * sliceBytes) {
       this.#writeToSocket(output);
-      if (this.#isBlocked) this.#pinStrings(output);
+      if (this.#flags & BLOCKED) this.#pinStrings(output);
     } else {
       this.#ensureQueue().add(output);
       this.#pump();
@@ -97,9 +89,9 @@ export class NetStream implements EngineStream {
   }
 
   end(): void {
-    if (!this.#isEnding && this.#socket.writableEnded) this.#owner.endedByOthers?.();
+    if (!(this.#flags & ENDING) && this.#socket.writableEnded) this.#owner.endedByOthers?.();
     this.#flags |= ENDING;
-    if (!this.#isBlocked) this.#socket.end();
+    if (!(this.#flags & BLOCKED)) this.#socket.end();
   }
 
   destroy(): void {
@@ -149,7 +141,7 @@ export class NetStream implements EngineStream {
     this.#queue = undefined;
     const { errored, writableEnded, readableEnded } = this.#socket;
     // Behind the end of its peer a socket may have ended by itself.
-    if (writableEnded && !this.#isEnding && !readableEnded) this.#owner.endedByOthers?.();
+    if (writableEnded && !(this.#flags & ENDING) && !readableEnded) this.#owner.endedByOthers?.();
     // Since Node 22 a socket that we destroy ourselves reports its unfinished writes as an error.
     const isOurs = (errored as NodeJS.ErrnoException | null)?.code === "ECANCELED";
     this.listener.onClosed(isOurs ? undefined : (errored ?? undefined));
@@ -169,7 +161,7 @@ export class NetStream implements EngineStream {
 
   /** Drops a peer that has taken no bytes for `writeTimeoutMs` while some are unsent. Returns true if it did. */
   #tickWrites(now: number): boolean {
-    if (!this.#isBlocked) {
+    if (!(this.#flags & BLOCKED)) {
       if (this.#socket.isPaused()) findReset(this.#socket);
       return false;
     }
@@ -181,9 +173,9 @@ export class NetStream implements EngineStream {
   /** Gives the socket slice after slice, until the system does not take one at once. */
   #pump(): void {
     const queue = this.#queue!;
-    while (!this.#isBlocked && queue.bytes > 0) {
+    while (!(this.#flags & BLOCKED) && queue.bytes > 0) {
       this.#writeToSocket(queue.take());
-      if (!this.#isBlocked) queue.moved();
+      if (!(this.#flags & BLOCKED)) queue.moved();
     }
   }
 
@@ -224,8 +216,8 @@ export class NetStream implements EngineStream {
     this.#queue!.moved();
     this.#pump();
     this.#updateBudget();
-    if (this.#isBlocked) return;
-    if (this.#isEnding) this.#socket.end();
+    if (this.#flags & BLOCKED) return;
+    if (this.#flags & ENDING) this.#socket.end();
     this.listener.onDrain();
   }
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { SharedText } from "../../src/base/output.ts";
 import type { Compression, CompressionKey } from "../../src/protocol/compression.ts";
 import { EncodedMessage, OutboundRecord } from "../../src/protocol/encoded-message.ts";
 import { bodyMessage } from "../../src/protocol/outbound-message.ts";
@@ -32,17 +33,17 @@ class First implements Compression {
 describe("an encoded message", () => {
   it("is one WebSocket frame for all connections that compress in the same way", () => {
     const message = new EncodedMessage(bodyMessage("hello"));
-    assert.equal(message.frame(undefined), "\x81\x05hello");
+    assert.deepEqual(message.frame(undefined), new SharedText("\x81\x05hello"));
     const [a, b, other] = [new First(17), new First(17), new First(18)];
-    assert.equal(message.frame(a), "\xc1\x01h");
+    assert.deepEqual(message.frame(a), new SharedText("\xc1\x01h"));
     assert.equal(message.frame(b), message.frame(a));
-    assert.equal(message.frame(other), "\xc1\x01h");
+    assert.deepEqual(message.frame(other), new SharedText("\xc1\x01h"));
     assert.deepEqual([a.count, b.count, other.count], [1, 0, 1]);
   });
 
   it("is the plain frame if the compression does not compress it", () => {
     const message = new EncodedMessage(bodyMessage(Uint8Array.of(1, 2)));
-    assert.equal(message.frame(new First("uncompressed")), "\x82\x02\x01\x02");
+    assert.deepEqual(message.frame(new First("uncompressed")), new SharedText("\x82\x02\x01\x02"));
   });
 
   it("has no frame for many where the compression depends on earlier messages, or without a body", () => {
@@ -55,7 +56,7 @@ describe("an encoded message", () => {
     assert.equal(message.asPlain(), message.asPlain());
     assert.equal(message.asEvent(), message.asEvent());
     assert.equal(message.asPlain()?.data, "h\u00e9");
-    assert.equal(message.asPlain()?.chunk, "3\r\nh\xc3\xa9\r\n");
+    assert.deepEqual(message.asPlain()?.chunk, new SharedText("3\r\nh\xc3\xa9\r\n"));
     assert.equal(message.asEvent()?.data, "id: 7\ndata: h\u00e9\n\n");
     assert.equal(new EncodedMessage({ ...bodyMessage(""), body: null }).asEvent(), undefined);
   });
@@ -64,8 +65,9 @@ describe("an encoded message", () => {
     const body = new EncodedMessage(bodyMessage("x")).asPlain()!;
     const server = {};
     assert.equal(body.cachedResponse(server, "Date: 1\r\n"), undefined);
-    body.cacheResponse(server, "Date: 1\r\n", "bytes");
-    assert.equal(body.cachedResponse(server, "Date: 1\r\n"), "bytes");
+    const piece = new SharedText("bytes");
+    body.cacheResponse(server, "Date: 1\r\n", piece);
+    assert.equal(body.cachedResponse(server, "Date: 1\r\n"), piece);
     assert.equal(body.cachedResponse(server, "Date: 2\r\n"), undefined);
     assert.equal(body.cachedResponse({}, "Date: 1\r\n"), undefined);
   });

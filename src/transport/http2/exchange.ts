@@ -3,6 +3,7 @@
 
 import { type Piece, utf8Length } from "../../base/bytes.ts";
 import { ChannelError } from "../../base/errors.ts";
+import { plainPiece } from "../../base/output.ts";
 import { joinFields, withCorsFields, withoutContentFields } from "../../codec/field-list.ts";
 import { type ResponseHead, statusHasBody } from "../../codec/http1-response.ts";
 import type { WebSocketRequestKind } from "../../codec/ws-handshake.ts";
@@ -129,7 +130,7 @@ export class Http2Exchange extends BoundedExchange implements Http2StreamListene
     if (!this.#canHaveBody(response.status) || length === 0) this.#sendHead(fields, "last");
     else {
       this.#sendHead(fields, "more");
-      this.#stream.finish(encoded === undefined ? pieceOf(body!, length) : encoded.bare);
+      this.#stream.finish(encoded === undefined ? pieceOf(body!, length) : plainPiece(encoded.bare));
     }
     this.status = response.status;
     this.#responseEnded();
