@@ -2,9 +2,11 @@
 // `npm run bench:applications`: the application rows for minutes at a steady rate, one peer after the other. Its options: --help.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
 import { disturbances, MINUTES_COLUMNS, minutesName, minutesTable } from "./lib/minutes.js";
+import { mistakesIn } from "./lib/mistakes.js";
 import { installPeers, missing } from "./lib/peers.js";
 import { align } from "./lib/report.js";
 import { RESULTS } from "./lib/results.js";
@@ -34,9 +36,9 @@ const { values, positionals } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
   },
 });
-const unknown = positionals.filter((name) => !applications.some((row) => row.name === name));
-if (values.help || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `no such row: ${unknown.join(", ")}\n\n${USAGE}` : USAGE);
+const wrong = mistakesIn(applications, positionals, values, { minutes: values.minutes, every: values.every });
+if (values.help || wrong.length > 0) {
+  console.error(wrong.length > 0 ? `${wrong.join("\n")}\n\n${USAGE}` : USAGE);
   process.exit(values.help ? 0 : 2);
 }
 if (!canReadCpu) {
@@ -57,6 +59,7 @@ const options = {
   countsInstructions: false,
 };
 
+exitOnSignals();
 installPeers();
 const machine = machineFacts();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);

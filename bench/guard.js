@@ -12,6 +12,7 @@ import { parseArgs, promisify } from "node:util";
 import { compareCounts, INSTRUCTIONS, toChanges, toLine } from "./guard/compare.js";
 import { countPaths } from "./guard/count.js";
 import { COUNTED, FLAGS } from "./guard/work.js";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { PATH_NAMES } from "./lib/paths.js";
 import { valgrindVersion } from "./lib/valgrind.js";
 
@@ -35,6 +36,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+exitOnSignals();
 const valgrind = valgrindVersion();
 if (values.before === undefined) await guard();
 else await compareCheckouts(values.before, positionals.length > 0 ? positionals : COUNTED);
@@ -71,6 +73,17 @@ async function guard() {
   }
 
   for (const row of rows) console.log(toLine(row));
+  const unguarded = [
+    ...new Set(rows.filter(({ before }) => before === undefined).map(({ name, what }) => `${what} of ${name}`)),
+  ];
+  if (unguarded.length > 0) {
+    console.error(
+      `\nguard.json has no number for these, so nothing guards them: ${unguarded.join(", ")}. \`npm run bench:guard -- --update\` writes them.`,
+    );
+    // A machine of which guard.json knows nothing would pass whatever it counts.
+    const isKnown = baselines.heap[HEAP] !== undefined && (valgrind === undefined || own !== undefined);
+    if (process.env.UNICHANNEL_REQUIRE_ALL && !isKnown) process.exitCode = 1;
+  }
   const worse = rows.filter(({ isWorse }) => isWorse);
   if (worse.length === 0) return;
   console.error(`\n${worse.length} numbers are worse than in bench/guard.json:`);

@@ -89,7 +89,9 @@ function page() {
   return `${[
     "# Results",
     "Made by `npm run bench:report` from the newest raw file of each row; [how they are measured](../README.md). Ratios are medians over the rounds of one run, with the lowest and the highest. Where less is better the ratio says so.",
-    machine === undefined ? "" : machineLine(machine),
+    machine === undefined
+      ? ""
+      : machineLine(machine) + (all.some(isElsewhere) ? " Rows from another machine name it." : ""),
     summaryTable(),
     ...measuredThemes.flatMap(({ title, measured }) => {
       const sections = measured.filter(({ row }) => !row.isPoint).map(section);
@@ -105,6 +107,12 @@ function page() {
 function machineLine(machine) {
   const packages = Object.entries(machine.packages).map(([name, version]) => `${name} ${version}`);
   return `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, Node ${machine.node}; ${packages.join(", ")}.`;
+}
+
+/** Whether the row was measured on another machine than the first one. @param {Measured} measured */
+function isElsewhere({ machine }) {
+  const first = all[0]?.machine;
+  return machine.cpu !== first?.cpu || machine.node !== first.node;
 }
 
 /** All rows at a glance, ours beside the best of the others. */
@@ -161,7 +169,7 @@ function section(measured) {
   return [
     `### ${row.name}`,
     "",
-    `${row.title}. [Raw rounds](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}.`,
+    `${row.title}. [Raw rounds](${file}), ${machine.date.slice(0, 16).replace("T", " ")} UTC, commit ${machine.commit}${isElsewhere(measured) ? `, on ${machine.cores} cores of an ${machine.cpu}, Node ${machine.node}` : ""}.`,
     "",
     `![${TITLES[row.name]}](charts/${row.name}.svg)`,
     "",

@@ -3,8 +3,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { exitOnSignals } from "./lib/at-exit.js";
 import { canReadCpu } from "./lib/cpu.js";
 import { allowedCores, machineFacts } from "./lib/machine.js";
+import { mistakesIn } from "./lib/mistakes.js";
 import { installPeers, missing } from "./lib/peers.js";
 import { Progress } from "./lib/progress.js";
 import { table } from "./lib/report.js";
@@ -47,9 +49,10 @@ const { values, positionals } = parseArgs({
 const failures = [];
 /** Files of servers that `--quick` has run. @type {Set<string>} */
 const tried = new Set();
-const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
-if (values.help || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `no such row: ${unknown.join(", ")}\n\n${USAGE}` : USAGE);
+const numbers = { rounds: values.rounds, seconds: values.seconds, connections: values.connections };
+const wrong = mistakesIn(rows, positionals, values, numbers);
+if (values.help || wrong.length > 0) {
+  console.error(wrong.length > 0 ? `${wrong.join("\n")}\n\n${USAGE}` : USAGE);
   process.exit(values.help ? 0 : 2);
 }
 
@@ -68,6 +71,7 @@ const options = {
   countsInstructions: values.instructions,
 };
 
+exitOnSignals();
 if (!quick) installPeers();
 const machine = machineFacts();
 console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.kernel}, Node ${machine.node}`);

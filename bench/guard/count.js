@@ -1,9 +1,7 @@
 // @ts-check
 // Instructions of hot paths, each counted in windows of the same work.
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../lib/at-exit.js";
 import { bundleEngine, checkoutAt } from "../lib/engine.js";
 import { countParts } from "../lib/valgrind.js";
 import { FLAGS } from "./work.js";
@@ -18,14 +16,14 @@ const PROGRAM = fileURLToPath(new URL("instructions.js", import.meta.url));
  * @returns {Promise<Map<string, number | string>>}
  */
 export async function countPaths(checkout, names, processes = 1) {
-  const folder = mkdtempSync(join(tmpdir(), "bench-guard-"));
+  const { folder, remove } = temporaryFolder("bench-guard-");
   try {
     const bundle = await bundleEngine(checkoutAt(checkout), folder);
     const shares = Array.from({ length: processes }, (_, i) => names.filter((_, at) => at % processes === i));
     const counts = await Promise.all(shares.map((share) => countShare(bundle, share)));
     return new Map(counts.flatMap((count) => [...count]));
   } finally {
-    rmSync(folder, { recursive: true });
+    remove();
   }
 }
 

@@ -3,7 +3,7 @@
 // end the check that everybody has received everything.
 import { setTimeout as sleep } from "node:timers/promises";
 import { openWindow, residentBytes } from "./cpu.js";
-import { hasWorkedLess } from "./generator.js";
+import { faultAfter, hasWorkedLess, refuse } from "./generator.js";
 import { attachCounter } from "./instructions.js";
 import { allLatencies, forgetLatencies, latencies, nextLatencies } from "./latencies.js";
 
@@ -12,8 +12,6 @@ import { allLatencies, forgetLatencies, latencies, nextLatencies } from "./laten
  * @typedef {import("./generator.js").LoadConfig & { sampleSeconds?: number }} ApplicationConfig
  */
 
-/** Time for the last deliveries to arrive. A server that is still behind after this long does not keep up with the rate. */
-const SETTLE_MS = 20_000;
 /** If half of the deliveries take longer than this, in three windows in succession, the server does not keep up: its queue would only grow. */
 const BEHIND_MS = 5000;
 const BEHIND_WINDOWS = 3;
@@ -24,10 +22,7 @@ const TICK_MS = 5;
  * Measures the work that is under way, ends it, checks that nothing is missing, and reports each window; the last report is sent
  * only after the check.
  * @param {ApplicationConfig} config
- * @param {object} work
- * @param {() => number} work.count the operations completed so far
- * @param {() => unknown} work.stop begins nothing new
- * @param {() => string | undefined | Promise<string | undefined>} work.missing says what has not arrived yet
+ * @param {import("./generator.js").End & { count(): number }} work `count`: the operations completed so far
  */
 export async function measureApplication(config, { count, stop, missing }) {
   const { serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0, sampleSeconds = seconds } = config;
@@ -58,27 +53,11 @@ export async function measureApplication(config, { count, stop, missing }) {
       continue;
     }
     const serverInstructions = (await counter?.read()) ?? Number.NaN;
-    await stop();
-    const text = await settled(missing);
-    if (text !== undefined) return refuse(`${SETTLE_MS / 1000} s after the end ${text}`);
+    const fault = await faultAfter({ stop, missing });
+    if (fault !== undefined) return refuse(fault);
     const end = config.sampleSeconds === undefined ? {} : { at: ended * sampleSeconds, all: allLatencies() };
     process.send?.({ ...report, serverInstructions, ...end }, () => process.exit());
   }
-}
-
-/** Returns what is still missing when the time is over. @param {() => string | undefined | Promise<string | undefined>} missing */
-async function settled(missing) {
-  const until = performance.now() + SETTLE_MS;
-  for (;;) {
-    const text = await missing();
-    if (text === undefined || performance.now() > until) return text;
-    await sleep(20);
-  }
-}
-
-/** Ends the process, and lets the round fail. @param {string} error */
-function refuse(error) {
-  process.send?.({ error }, () => process.exit(1));
 }
 
 /**

@@ -9,21 +9,25 @@ export const canReadCpu = process.platform === "linux";
 
 const TICKS_PER_SECOND = canReadCpu ? Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" })) : Number.NaN;
 
+/** The nanoseconds of each thread when they were read last, by process: Bun ends threads that have nothing to do, and /proc forgets them. @type {Map<number | "self", Map<string, number>>} */
+const lastRead = new Map();
+
 /**
- * CPU time of the process's threads so far, in seconds. NaN if it cannot be read.
+ * CPU time of the process's threads so far, in seconds: of one that has ended, up to the last reading. NaN if it cannot be read.
  * @param {number | "self"} pid
  */
 function cpuSeconds(pid) {
   if (!canReadCpu) return Number.NaN;
-  let nanoseconds = 0;
+  const threads = lastRead.get(pid) ?? new Map();
+  lastRead.set(pid, threads);
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+      threads.set(thread, Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]));
     } catch {
-      // The thread has ended meanwhile; threads of a pool do not.
+      // The thread has ended meanwhile.
     }
   }
-  return nanoseconds / 1e9;
+  return [...threads.values()].reduce((sum, nanoseconds) => sum + nanoseconds, 0) / 1e9;
 }
 
 /** The same for several processes together. @param {readonly number[]} pids */

@@ -14,6 +14,8 @@ const BOTTOM = 44;
 /** The width of a character of a label, and the room between two labels. */
 const CHARACTER = 7;
 const GAP = 6;
+/** The least distance between the names of two lines. */
+const LABEL_STEP = 15;
 const DASHES = ["", "6 4", "2 3", "8 3 2 3"];
 
 /** @param {{ title: string, detail: string, unit: string, xUnit: string, lines: readonly Line[] }} facts */
@@ -42,11 +44,15 @@ export function curves({ title, detail, unit, xUnit, lines }) {
         `<text class="unit" x="${LEFT - 8}" y="${y(value) + 4}" text-anchor="end">${value.toLocaleString("en-US")}</text>`,
     ),
   ];
+  const labelYs = spread(lines.map(({ points: own }) => y(own.at(-1)?.y ?? Number.NaN)));
   const drawn = lines.map(({ name, points: own }, index) => {
     const style = `class="line ${colourClass(name)}${index === 0 ? " ours" : ""}" stroke-dasharray="${DASHES[index % DASHES.length]}"`;
     const path = own.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(" ");
     const last = own.at(-1);
-    const label = last === undefined ? "" : `<text x="${x(last.x) + 8}" y="${y(last.y) + 4}">${escapeXml(name)}</text>`;
+    const label =
+      last === undefined
+        ? ""
+        : `<text x="${x(last.x) + 8}" y="${Number(labelYs[index]) + 4}">${escapeXml(name)}</text>`;
     return `<polyline ${style} points="${path}"/>${label}`;
   });
   return (
@@ -81,16 +87,32 @@ function scale(values, from, to) {
   return (/** @type {number} */ value) => from + ((Math.log(value) - low) / (high - low || 1)) * (to - from);
 }
 
-/** 1, 10, 100, …, and in short ranges 2 and 5 times these, as far as they lie among the values. @param {readonly number[]} values */
+/** Places for labels: each at its own height, or as far below as the one above it needs. @param {readonly number[]} heights */
+function spread(heights) {
+  const places = [...heights];
+  let free = Number.NEGATIVE_INFINITY;
+  for (const index of heights.map((_, at) => at).sort((a, b) => Number(heights[a]) - Number(heights[b]))) {
+    places[index] = Math.max(Number(heights[index]), free);
+    free = Number(places[index]) + LABEL_STEP;
+  }
+  return places;
+}
+
+/** The values of a scale, the coarser first: times a power of ten. */
+const STEPS = [[1], [1, 2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9]];
+
+/** 1, 10, 100, …, and in short ranges others between, as far as they lie among the values: two at least. @param {readonly number[]} values */
 function decades(values) {
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const steps = high / low > 100 ? [1] : [1, 2, 5];
-  const marks = [];
-  for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
-    for (const step of steps) if (decade * step >= low && decade * step <= high) marks.push(decade * step);
+  for (const steps of high / low > 100 ? STEPS : STEPS.slice(1)) {
+    const marks = [];
+    for (let decade = 10 ** Math.floor(Math.log10(low)); decade <= high; decade *= 10) {
+      for (const step of steps) if (decade * step >= low && decade * step <= high) marks.push(decade * step);
+    }
+    if (marks.length > 1) return marks;
   }
-  return marks;
+  return [low, high];
 }
 
 /** @param {number} value */

@@ -1,5 +1,5 @@
 // @ts-check
-// Shared by all load generators: one measured window that is reported once, and exiting with an error.
+// Shared by all load generators: one measured window that is reported once, the check that nothing is missing afterwards, and exiting with an error.
 import { setTimeout as sleep } from "node:timers/promises";
 import { canReadCpu, cpuSecondsOf, openWindow } from "./cpu.js";
 import { attachCounter } from "./instructions.js";
@@ -15,20 +15,32 @@ import { forgetLatencies, latencies } from "./latencies.js";
  * @property {number} warmupSeconds
  * @property {number} [warmupCpuSeconds] of the server, at least: an optimizer counts work, not time
  * @property {number} connections
+ * @property {number} [settleMs] time for the last replies and deliveries to arrive
+ */
+
+/** A server that is still behind so long after the end of the work does not keep up with its load. */
+const SETTLE_MS = 20_000;
+
+/**
+ * The end of the work.
+ * @typedef {object} End
+ * @property {() => unknown} stop begins nothing new
+ * @property {() => string | undefined | Promise<string | undefined>} missing says what has not arrived yet, or has come too often
  */
 
 /**
- * Warms up, measures one window, reports it to the parent process, and ends.
- * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds" | "warmupCpuSeconds">} config
+ * Warms up, measures one window, ends the work, reports the window to the parent process if nothing is missing, and ends.
+ * @param {Pick<LoadConfig, "serverPids" | "seconds" | "warmupSeconds" | "warmupCpuSeconds" | "settleMs">} config
  * @param {() => number} count the operations completed so far
+ * @param {End} end
  */
-export async function measure({ serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0 }, count) {
+export async function measure({ serverPids, seconds, warmupSeconds, warmupCpuSeconds = 0, settleMs }, count, end) {
   const counter = attachCounter(serverPids);
   await sleep(warmupSeconds * 1000);
   while (hasWorkedLess(serverPids, warmupCpuSeconds)) await sleep(50);
   const closeWindow = beginWindow(serverPids, count, counter);
   await sleep(seconds * 1000);
-  closeWindow();
+  closeWindow(() => faultAfter(end, settleMs));
 }
 
 /**
@@ -58,20 +70,52 @@ export function measureTurns({ serverPids, seconds, warmupSeconds, warmupCpuSeco
 
 /**
  * @param {readonly number[]} serverPids @param {() => number} count @param {ReturnType<typeof attachCounter>} counter
- * @returns {() => void} reports, and ends the process
+ * @returns {(toFault?: () => Promise<string | undefined>) => void} reports, unless there is a fault, and ends the process
  */
 function beginWindow(serverPids, count, counter) {
   const closeWindow = openWindow(serverPids);
   counter?.begin();
   forgetLatencies();
   const before = count();
-  return async () => {
+  return async (toFault) => {
     const operations = count() - before;
     counter?.end();
     const report = { operations, latencies: latencies(), ...closeWindow() };
     const serverInstructions = (await counter?.read()) ?? Number.NaN;
+    const fault = await toFault?.();
+    if (fault !== undefined) return refuse(fault);
     process.send?.({ ...report, serverInstructions }, () => process.exit());
   };
+}
+
+/**
+ * Ends the work. Resolves to undefined when nothing is missing, and still is not a moment later: what came twice may come late. Otherwise to what is
+ * missing when the time is over.
+ * @param {End} end @param {number} [settleMs]
+ */
+export async function faultAfter({ stop, missing }, settleMs = SETTLE_MS) {
+  await stop();
+  const until = performance.now() + settleMs;
+  for (let complete = 0; complete < 2; ) {
+    const text = await missing();
+    if (text !== undefined && performance.now() > until) return `${settleMs / 1000} s after the end ${text}`;
+    complete = text === undefined ? complete + 1 : 0;
+    await sleep(20);
+  }
+  return undefined;
+}
+
+/** Says what is wrong if a connection still waits for replies, or (below zero) has received too many. @param {readonly number[]} waiting of each connection */
+export function unequal(waiting) {
+  const tooMany = waiting.filter((replies) => replies < 0).length;
+  if (tooMany > 0) return `${tooMany} of ${waiting.length} connections have more replies than requests`;
+  const tooFew = waiting.filter((replies) => replies > 0).length;
+  return tooFew === 0 ? undefined : `${tooFew} of ${waiting.length} connections wait for replies`;
+}
+
+/** Ends the process, and lets the round fail. @param {string} error */
+export function refuse(error) {
+  process.send?.({ error }, () => process.exit(1));
 }
 
 /** True while the processes have used less processor time. @param {readonly number[]} pids @param {number} cpuSeconds */

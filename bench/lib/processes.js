@@ -3,11 +3,10 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute } from "node:path";
 import { fileURLToPath } from "node:url";
+import { endedAtExit, temporaryFolder } from "./at-exit.js";
 import { allowedCores, hasCommand, openFilesLimit } from "./machine.js";
 import { runtimeArgs, runtimeOf } from "./peers.js";
 
@@ -101,10 +100,10 @@ const BROKERS = {
 export async function startBroker(name, { core }) {
   const { program, args, listens } = BROKERS[name];
   const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), "bench-"));
+  const { folder, remove } = temporaryFolder("bench-");
   const pinned = canPin ? ["taskset", "-c", core] : [];
   const [command = "", ...rest] = [...pinned, program, ...args(String(port), folder)];
-  const child = spawn(command, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const child = endedAtExit(spawn(command, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] }));
   let said = "";
   await new Promise((resolve, reject) => {
     const listen = (/** @type {string} */ text) => {
@@ -121,7 +120,7 @@ export async function startBroker(name, { core }) {
     pid: Number(child.pid),
     async stop() {
       await stop(child);
-      rmSync(folder, { recursive: true, force: true });
+      remove();
     },
   };
 }
@@ -168,7 +167,7 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
     command.unshift("prlimit", `--nofile=${needed}:${needed}`);
   }
   const [program = "", ...rest] = command;
-  return spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: environment });
+  return endedAtExit(spawn(program, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"], env: environment }));
 }
 
 /**
@@ -180,9 +179,14 @@ function start(path, args, { core, openFiles = 0, nodeArgs = [], runtime = proce
  */
 async function answer(child, file, busyMs = 0) {
   const quiet = new AbortController();
-  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS + busyMs);
+  const patienceMs = PATIENCE_MS + busyMs;
+  let reason = "";
+  const timer = setTimeout(() => {
+    reason = `: it has reported nothing for ${patienceMs / 1000} s, as when a message that it waits for is lost`;
+    child.kill("SIGKILL");
+  }, patienceMs);
   const ended = once(child, "exit", { signal: quiet.signal }).then(([code, signal]) => {
-    throw new Error(`${file} ended with ${code ?? signal}`);
+    throw new Error(`${file} ended with ${code ?? signal}${reason}`);
   });
   try {
     const [message] = await Promise.race([once(child, "message", { signal: quiet.signal }), ended]);

@@ -175,21 +175,16 @@ function generatorOf(load, { countsInstructions }) {
  */
 export function rates({ latencies, error, ...window }) {
   if (error !== undefined) throw new Error(error);
-  const {
-    operations,
-    seconds,
-    serverInstructions = Number.NaN,
-    serverCpuSeconds,
-    serverWaitSeconds,
-    generatorCpuSeconds,
-  } = window;
+  const { operations, seconds } = window;
+  // A number that could not be measured is NaN, which a message between processes makes null.
+  const per = (/** @type {number | null | undefined} */ count, /** @type {number} */ of) => (count ?? Number.NaN) / of;
   return {
-    perCpuSecond: operations / serverCpuSeconds,
+    perCpuSecond: operations / (window.serverCpuSeconds ?? Number.NaN),
     perSecond: operations / seconds,
-    instructionsEach: serverInstructions / operations,
-    serverCpuShare: serverCpuSeconds / seconds,
-    serverWaitShare: serverWaitSeconds / seconds,
-    generatorCpuShare: generatorCpuSeconds / seconds,
+    instructionsEach: per(window.serverInstructions, operations),
+    serverCpuShare: per(window.serverCpuSeconds, seconds),
+    serverWaitShare: per(window.serverWaitSeconds, seconds),
+    generatorCpuShare: per(window.generatorCpuSeconds, seconds),
     ...window,
     ...latencies,
   };

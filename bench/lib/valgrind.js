@@ -2,9 +2,9 @@
 // Counts the processor instructions of parts of a Node program with valgrind, which runs the program on a processor of its own: other work on the
 // machine changes the time that it takes, and not the number. It is some 50 times slower than the machine.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { endedAtExit, temporaryFolder } from "./at-exit.js";
 
 /**
  * Ends a part, and begins the next one. callgrind writes a file of counts when the program enters a function of the C library that nothing else calls.
@@ -28,10 +28,10 @@ export function valgrindVersion() {
  * @returns {Promise<{ output: string, parts: number[] }>}
  */
 export async function countParts(args) {
-  const folder = mkdtempSync(join(tmpdir(), "bench-valgrind-"));
+  const { folder, remove } = temporaryFolder("bench-valgrind-");
   try {
     const valgrind = ["--quiet", "--tool=callgrind", MARK, `--callgrind-out-file=${join(folder, "part")}`];
-    const child = spawn("valgrind", [...valgrind, process.execPath, ...args]);
+    const child = endedAtExit(spawn("valgrind", [...valgrind, process.execPath, ...args]));
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
@@ -40,7 +40,7 @@ export async function countParts(args) {
     if (status !== 0) throw new Error(`valgrind node ${args.join(" ")} has ended with ${status}:\n${errors}`);
     return { output, parts: readParts(folder) };
   } finally {
-    rmSync(folder, { recursive: true });
+    remove();
   }
 }
 

@@ -17,13 +17,19 @@ const FILL = "x".repeat(116);
 const said = new Map();
 let completed = 0;
 let next = 0;
+let isOver = false;
 
 const members = ports.flatMap((port) => Array.from({ length: connections / ports.length }, () => join(port)));
 const sockets = await Promise.all(members);
 // A new member does not become known to all processes at once.
 await sleep(500);
 for (let i = 0; i < inFlight; i++) say();
-await measure(config, () => completed);
+await measure(config, () => completed, {
+  stop() {
+    isOver = true;
+  },
+  missing: () => (said.size > 0 ? `${said.size} messages have not reached all members` : undefined),
+});
 
 function say() {
   const id = next++;
@@ -42,7 +48,7 @@ function heard(text) {
   if (message.missing > 0) return;
   said.delete(id);
   completed += 1;
-  say();
+  if (!isOver) say();
 }
 
 /** Resolves when the member has joined. @param {number} port */

@@ -17,6 +17,7 @@ const question = maskedFrame(TEXT, Buffer.from(String(burst)));
 
 let receivedBytes = 0;
 let missing = 0;
+let turn = 0;
 let askedAt = 0;
 
 const [first] = await openMany(connections, open);
@@ -25,6 +26,7 @@ ask();
 
 function ask() {
   missing = connections;
+  turn += 1;
   askedAt = performance.now();
   first?.write(question);
 }
@@ -44,9 +46,13 @@ function open(index) {
   let isChecked = false;
   let early = Buffer.alloc(0);
   let received = 0;
+  /** The last turn whose messages are complete. */
+  let completed = 0;
   return openWebSocket({ port, path: "/member" }, (bytes) => {
     received += bytes.length;
     receivedBytes += bytes.length;
+    if (completed === turn || received > expected.length)
+      fail(new Error("a member has received more than was published"));
     if (!isChecked) {
       early = Buffer.concat([early, bytes]);
       if (received < expected.length) return;
@@ -54,7 +60,8 @@ function open(index) {
       isChecked = true;
     }
     if (received < expected.length) return;
-    received -= expected.length;
+    received = 0;
+    completed = turn;
     complete(isTimed);
   });
 }

@@ -22,8 +22,10 @@ const operations = Number(/(\d+) requests in/.exec(output)?.[1]);
 const latencies = Object.fromEntries(
   [...output.matchAll(/^latency (\S+) ([1-9]\d*)$/gm)].map(([, name, micros]) => [name, Number(micros) / 1000]),
 );
-// With a connection for each request, wrk counts an early end by the server as a read error.
-if (!(operations > 0) || /Non-2xx/.test(output) || (/Socket errors/.test(output) && !config.close)) {
+// With a connection for each request, wrk counts an early end by the server as a read error; and on a busy machine some answers take more than its 2 s.
+const errors = /Socket errors: (.*)/.exec(output)?.[1];
+const isExpected = errors === undefined || (config.close && /^connect 0, read \d+, write 0, timeout \d+$/.test(errors));
+if (!(operations > 0) || /Non-2xx/.test(output) || !isExpected) {
   throw new Error(`wrk: ${output}`);
 }
 process.send?.({ operations, latencies, ...window });

@@ -17,9 +17,17 @@ const kinds = { session: sessionClient, socketIo: socketIoClient, channel: chann
 /** @typedef {{ onClose: () => void }} Ends */
 
 let operations = 0;
+/** Clients that wait for the messages that they missed. */
+let waiting = 0;
+let isEnding = false;
 
 await Promise.all(Array.from({ length: config.connections }, lose));
-await measure(config, () => operations);
+await measure(config, () => operations, {
+  stop() {
+    isEnding = true;
+  },
+  missing: () => (waiting > 0 ? `${waiting} clients have not received what they missed` : undefined),
+});
 
 /** Resolves when the client has come back once. @returns {Promise<void>} */
 function lose() {
@@ -29,6 +37,8 @@ function lose() {
     void again();
 
     function again() {
+      if (isEnding) return;
+      waiting += 1;
       const start = performance.now();
       let heard = 0;
       connect({ onClose: again }, (socket, lastWords) => {
@@ -37,6 +47,7 @@ function lose() {
         if (heard < missed) return false;
         tookSince(start);
         operations += 1;
+        waiting -= 1;
         if (isBack) resolve();
         isBack = true;
         socket.end(lastWords);

@@ -4,7 +4,7 @@
 // `requests`: each message is a request, and its echo the reply.
 // `relayed`: the sessions begin at the first of several processes, and their clients then go on through the second.
 import { maskedFrame, TEXT } from "../lib/frames.js";
-import { closedByServer, measure } from "../lib/generator.js";
+import { closedByServer, measure, unequal } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
 import { frames, openWebSocket } from "../lib/web-socket.js";
 
@@ -22,9 +22,17 @@ const path = config.requests ? "/?requests=100" : "/";
 const OPEN = 0x6f;
 
 let operations = 0;
+let isOver = false;
+/** How many echoes or replies each connection waits for. @type {(() => number)[]} */
+const waits = [];
 
 await Promise.all(Array.from({ length: config.connections }, converse));
-await measure(config, () => operations);
+await measure(config, () => operations, {
+  stop() {
+    isOver = true;
+  },
+  missing: () => unequal(waits.map((waiting) => waiting())),
+});
 
 /** Resolves when the first burst has come back. @returns {Promise<void>} */
 function converse() {
@@ -32,6 +40,7 @@ function converse() {
     let missing = 0;
     let received = 0;
     let saidAt = 0;
+    waits.push(() => missing);
     const count = frames((payload) => {
       if (payload[0] !== KIND || (!config.requests && payload.length !== text.length)) return;
       missing -= 1;
@@ -41,7 +50,7 @@ function converse() {
     begin().then((where) =>
       open({ path, ...where, fields }, (bytes, socket) => {
         count(bytes, socket);
-        if (missing > 0 || received === 0) return;
+        if (missing > 0 || received === 0 || isOver) return;
         tookSince(saidAt);
         resolve();
         say(socket);

@@ -1,8 +1,9 @@
 // @ts-check
-// Shared by the generators in JavaScript: connections that send the same request again whenever its reply is complete. Replies are counted in bytes, not parsed: the first one of each connection is checked, and the others have
-// its length. Every eighth turn of a connection is timed.
+// Shared by the generators in JavaScript: connections that send the same request again whenever its reply is complete. Replies are counted in bytes, not
+// parsed: the first one of each connection is checked, and the others have its length. After the work each connection must have as many replies as
+// requests. Every eighth turn of a connection is timed.
 import { frameLength } from "../lib/frames.js";
-import { fail, measure } from "../lib/generator.js";
+import { fail, measure, unequal } from "../lib/generator.js";
 import { tookSince } from "../lib/latencies.js";
 import { openSocket, openWebSocket } from "../lib/web-socket.js";
 
@@ -24,6 +25,9 @@ const TIMED = 8;
 /** Completed operations of all conversations of this process. */
 let operations = 0;
 let turns = 0;
+let isOver = false;
+/** How many replies each connection waits for: below zero if it has received too many. @type {(() => number)[]} */
+const waits = [];
 
 /**
  * Opens one connection and keeps it busy; resolves when the first reply has arrived.
@@ -38,6 +42,9 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
     let length = 0;
     const greetings = prelude === undefined ? [] : [...prelude, burst];
     let received = 0;
+    /** Until the work ends, each reply is followed by the next request. */
+    let waiting = inFlight;
+    waits.push(() => waiting);
     /** The time of the request whose reply is timed. @type {number | undefined} */
     let timedAt;
     /** Number of replies due before that one. */
@@ -61,8 +68,13 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
       received += bytes;
       const complete = Math.floor(received / length);
       if (complete === 0) return;
+      if (complete > inFlight) fail(new Error("a connection has more replies than requests"));
       received -= complete * length;
       operations += complete;
+      if (isOver) {
+        waiting -= complete;
+        return;
+      }
       if (timedAt === undefined) {
         // A message sent now follows all those in flight.
         if (++turns % TIMED === 0) {
@@ -108,5 +120,10 @@ function converse({ port, request, inFlight, webSocket, prelude, replyLength }) 
  */
 export async function run(config, conversation) {
   await Promise.all(Array.from({ length: config.connections }, () => converse(conversation)));
-  await measure(config, () => operations);
+  await measure(config, () => operations, {
+    stop() {
+      isOver = true;
+    },
+    missing: () => unequal(waits.map((waiting) => waiting())),
+  });
 }

@@ -191,7 +191,10 @@ function receive(client, found) {
     sequence = found;
     received = 0;
   }
-  if (sequences[client] === found) counts.repeated += 1;
+  if (sequences[client] === found) {
+    counts.repeated += 1;
+    return;
+  }
   sequences[client] = found;
   arrivals[client] = now();
   received += 1;

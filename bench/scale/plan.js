@@ -22,6 +22,10 @@ export const KEPT_BYTES = 2 * 2 ** 30;
  */
 export function planProcesses(connections, fileLimit) {
   const files = Math.min(fileLimit, MOST_FILES) - OTHER_FILES;
+  if (files < LEAST_SERVERS)
+    throw new Error(
+      `a process may have ${fileLimit} descriptors, of which it needs ${OTHER_FILES} itself: raise \`ulimit -Hn\``,
+    );
   let servers = LEAST_SERVERS;
   const most = () => Math.floor((files * (servers - 1)) / servers);
   while (most() * servers < connections) servers += 1;

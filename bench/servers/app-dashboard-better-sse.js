@@ -5,11 +5,12 @@ import { dashboard, watchOf } from "../lib/dashboard.js";
 import { ready } from "../lib/ready.js";
 
 const panels = new Map();
-const { control } = dashboard((group, message) => panelOf(group).broadcast(message, "update"));
+const { control } = dashboard((group, message) => panelOf(group).broadcast(JSON.stringify(message), "update"));
 const server = createServer(async (request, response) => {
   const answer = control(request.url);
   if (answer !== undefined) return response.end(answer);
-  const session = await createSession(request, response);
+  // A message is made JSON once, not for each session.
+  const session = await createSession(request, response, { serializer: (json) => json });
   panelOf(watchOf(request.url).group).register(session);
 });
 server.listen(0, "127.0.0.1", 1024, () => ready(server.address().port));

@@ -33,6 +33,25 @@ describe("the pictures of the documents", () => {
     }
   });
 
+  it("have two numbers at least at the scale of a curve, and names of lines that do not touch", () => {
+    const drawn = pictures.filter((path) => readFileSync(path, "utf8").includes("both scales are logarithmic"));
+    assert.ok(drawn.length > 4);
+    for (const path of drawn) {
+      const svg = readFileSync(path, "utf8");
+      assert.ok([...svg.matchAll(/text-anchor="end">[\d.,]+</g)].length >= 2, path);
+      const names = [...svg.matchAll(/<\/?polyline[^>]*><text x="[^"]*" y="([^"]*)"/g)].map(([, y]) => Number(y));
+      names.sort((a, b) => a - b);
+      for (const [index, y] of names.entries())
+        assert.ok(index === 0 || y - names[index - 1]! > 13, `${path}: ${names}`);
+    }
+  });
+
+  it("are of rates and sizes above zero", () => {
+    for (const path of pictures.filter((path) => path.startsWith("bench/"))) {
+      assert.doesNotMatch(readFileSync(path, "utf8"), />-[\d.,]+</, path);
+    }
+  });
+
   for (const path of pictures) {
     it(`${path} has a name, a dark form, and text of 10 px on a phone`, () => {
       const svg = readFileSync(path, "utf8");
