@@ -33,6 +33,8 @@ import { RequestHolder } from "./request-holder.ts";
 import { type Sendable, type SendInit, toSendable } from "./send-data.ts";
 import { discardSource } from "./source.ts";
 
+const SERVICE_RESTART = 1012;
+
 export class TransportChannel
   extends RequestHolder
   implements
@@ -308,7 +310,7 @@ export class TransportChannel
 
   /** The session is in another process, or in the store. No close handler runs: the conversation goes on. */
   left(): void {
-    this.#status = closeStatus("server", 1012, "the session has left this process");
+    this.#status = closeStatus("server", SERVICE_RESTART, "the session has left this process");
     this.#drain?.resolve();
     this.#abortSignal();
     this.memberships?.channelEnded();
