@@ -47,7 +47,8 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ...TOWER.map((name, height): [string, Layer] => {
     const below: readonly string[] = TOWER.slice(0, height + 1);
     const backplane = height >= TOWER.indexOf("group") ? ["backplane"] : [];
-    return [name, { imports: [...below, ...backplane], node: NODE[name] }];
+    const machine = height >= TOWER.indexOf("server") ? ["machine"] : [];
+    return [name, { imports: [...below, ...backplane, ...machine], node: NODE[name] }];
   }),
   // Beside the tower: a backplane knows bytes and groups' names, and nothing of channels.
   ["backplane", { imports: ["base", "backplane"], node: ["node:crypto"] }],
@@ -55,8 +56,10 @@ const LAYERS: ReadonlyMap<string, Layer> = new Map<string, Layer>([
   ["client", { imports: ["base", "codec", "protocol", "client"], node: [] }],
   // Above the tower: it looks at a server. Its page runs in browsers.
   ["inspector", { imports: [...TOWER, "client", "inspector"], node: "any" }],
+  // Beside the tower: what several processes on one machine need of it.
+  ["machine", { imports: ["base", "machine"], node: "any" }],
   // Beside the tower: it starts processes, and has the sockets between them.
-  ["processes", { imports: ["base", "backplane", "processes"], node: "any" }],
+  ["processes", { imports: ["base", "backplane", "machine", "processes"], node: "any" }],
   // Above all: it has a server and its clients in one process.
   ["testing", { imports: [...TOWER, "backplane", "client", "testing"], node: "any" }],
 ]);

@@ -36,6 +36,8 @@ process.on("SIGHUP", () => {
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
+    // A server that is being started would outlive this process.
+    await restarting;
     await Promise.all([...servers, proxy].map(stop));
     process.exit();
   });

@@ -329,12 +329,17 @@ export class Http1Connection extends OutputSource {
     this.#stopReading();
   }
 
+  /** The next response closes the connection, and says so. Until then it waits for its request. */
+  announceClose(): void {
+    this.#isClosingSoon = true;
+  }
+
   /**
    * Closes the connection after the request that awaits its response. If there is none: after the request that has begun to
    * arrive, if `finishesPartial`, otherwise at once.
    */
   closeSoon({ finishesPartial }: { readonly finishesPartial: boolean }): void {
-    this.#isClosingSoon = true;
+    this.announceClose();
     this.#keepAlive = false;
     if (!this.isAwaitingResponse && (!finishesPartial || this.#isBetweenHeads())) this.#stopReading();
   }

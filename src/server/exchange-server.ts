@@ -363,6 +363,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   /** The order of a stop. Waiting takes `graceMs` at most, all steps together. */
   async #endAll(graceMs: number): Promise<void> {
     const startedAt = this.clock.now();
+    // The system resets those that the process has not taken when the port is closed.
+    if (graceMs > 0) await this.#source?.allTaken?.();
     this.#source?.stopAccepting();
     const leaving = this.service?.leave(graceMs);
     for (const channel of this.#channels.snapshot()) {

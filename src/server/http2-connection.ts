@@ -18,6 +18,9 @@ import type { ExchangeServer } from "./exchange-server.ts";
 import type { OpenConnection } from "./exchange-source.ts";
 import type { Http2Limits } from "./http2-options.ts";
 
+/** RFC 9113 §5.1.1 */
+const MAX_STREAM_ID = 2 ** 31 - 1;
+
 export interface Http2ConnectionOwner {
   /** The connection is closed, and all its streams have been told. */
   http2Closed(connection: Http2Connection): void;
@@ -100,6 +103,11 @@ export class Http2Connection implements OpenConnection, Http2StreamOwner {
       if (!this.#server.received.isExceeded) return;
       stream.makeRoom();
     }
+  }
+
+  /** RFC 9113 §6.8: the client should open no more streams. Those that are on their way are served until `closeSoon`. */
+  announceClose(): void {
+    if (!this.#session.closed) this.#session.goaway(RESET.NO_ERROR, MAX_STREAM_ID);
   }
 
   /** RFC 9113 §6.8: takes no new streams, and ends when the open ones are over. */

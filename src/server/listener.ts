@@ -140,6 +140,10 @@ export class Listener implements EngineListener {
     return this.#connections.snapshot();
   }
 
+  allTaken(): Promise<void> {
+    return this.#connections.allTaken();
+  }
+
   stopAccepting(): void {
     this.#close();
     this.#connections.stopAccepting();

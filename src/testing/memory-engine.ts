@@ -25,6 +25,8 @@ export class MemoryEngine implements Server {
     this.url = url;
     this.exchanges = new ExchangeServer(handler, options, { clock, shownAs: this });
     this.#connections = new Connections(this.exchanges);
+    // Nothing is on its way in a network that has settled; and a stop takes no time that a test has to let pass.
+    this.#connections.lastRequestMs = 0;
     this.exchanges.start(this.#connections);
   }
 

@@ -1,10 +1,10 @@
 // An example of examples/frameworks as a process of its own, started with the real packages and stopped like a service.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { turn, within } from "../support/wait.ts";
+import { endProgram } from "../support/end-program.ts";
+import { turn } from "../support/wait.ts";
 
 const FOLDER = "examples/frameworks";
 /** The development server of Next takes 5 s on a quiet machine. */
@@ -42,6 +42,7 @@ export async function startApp(
   const child = spawn(process.execPath, ["--enable-source-maps", program], {
     cwd: `${FOLDER}/${framework}`,
     env: { ...own, PORT: "0", ...env },
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   });
   let output = "";
@@ -57,19 +58,8 @@ export async function startApp(
     while (toUrl() === undefined && child.exitCode === null && Date.now() < deadline) await turn();
     assert.ok(toUrl() !== undefined, `${framework} starts: ${output}`);
   } catch (error) {
-    await end(child);
+    await endProgram(child);
     throw error;
   }
-  return { url: toUrl()!, output: () => output, stderr: () => stderr, stop: () => end(child) };
-}
-
-async function end(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-  if (child.exitCode === null && child.signalCode === null) {
-    // "close" instead of "exit": the output has arrived by then.
-    const closed = once(child, "close");
-    child.kill("SIGTERM");
-    await within(closed, () => "the end of the example").catch(() => child.kill("SIGKILL"));
-    await closed;
-  }
-  return { code: child.exitCode, signal: child.signalCode };
+  return { url: toUrl()!, output: () => output, stderr: () => stderr, stop: () => endProgram(child) };
 }

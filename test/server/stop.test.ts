@@ -105,12 +105,14 @@ describe("a server that is stopping", () => {
     const client = await site.connect();
     client.write(request("GET /"));
     const stopped = site.server.stop();
+    // Connections that the system has accepted before are still taken: last-requests.test.ts.
+    await settled(() => client.isEnded);
     assert.equal(await connecting(site.server), "ECONNREFUSED");
     client.end();
     await stopped;
   });
 
-  it("ends idle connections at once", async (t) => {
+  it("ends idle connections", async (t) => {
     const site = await serving(t, () => "ok");
     const fresh = await site.connect();
     const used = await site.connect();

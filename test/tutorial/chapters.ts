@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import type { TestContext } from "node:test";
 import { pathToFileURL } from "node:url";
+import { signalGroup } from "../support/end-program.ts";
 import { freePort } from "../support/proxies.ts";
 import { until } from "../support/wait.ts";
 
@@ -201,12 +202,12 @@ export class Reader {
       child,
       output: () => output,
       stop: async () => {
-        signal(child, "SIGINT");
+        signalGroup(child, "SIGINT");
         await exit;
       },
     };
     this.#t.after(async () => {
-      signal(child, "SIGKILL");
+      signalGroup(child, "SIGKILL");
       await exit;
     });
     await until(() => ready.test(output) || child.exitCode !== null, `${command} is ready: ${output}`);
@@ -226,13 +227,4 @@ function inJavaScript(text: string): string {
   const javaScript = toJavaScript(text);
   assert.ok(javaScript !== undefined, text);
   return javaScript.replaceAll('"server.ts"', '"server.js"');
-}
-
-/** Sends a signal to a program and its children. */
-function signal(child: ChildProcess, name: NodeJS.Signals): void {
-  try {
-    process.kill(-child.pid!, name);
-  } catch {
-    // All of them have ended.
-  }
 }

@@ -20,8 +20,14 @@ export interface RedisLinkOptions {
   readonly onError: (error: unknown) => void;
 }
 
+/** The commands of one turn. */
+interface Batch {
+  /** The time at which they left; of those that have not left, the time at which the first was given. */
+  since: number;
+}
+
 interface Waiting {
-  readonly since: number;
+  readonly batch: Batch;
   readonly bytes: number;
   readonly reject: (error: unknown) => void;
 }
@@ -47,6 +53,8 @@ export class RedisLink {
   /** Commands without a reply, in the order in which they were sent, which is the order of the replies. */
   readonly #waiting = new Set<Waiting>();
   #waitingBytes = 0;
+  /** The commands of this turn, which have not left. */
+  #batch: Batch | undefined;
   #watch: Timer;
   /** The command that `#watch` found overdue when it fired last. */
   #overdue: Waiting | undefined;
@@ -73,7 +81,7 @@ export class RedisLink {
       return Promise.reject(unavailable("too much waits for its answer"));
     }
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { since: this.#options.clock.now(), bytes, reject };
+      const waiting: Waiting = { batch: this.#ofThisTurn(), bytes, reject };
       this.#waiting.add(waiting);
       this.#waitingBytes += bytes;
       this.#watch ??= this.#options.clock.setTimer(this.#onWatch, this.#options.timeoutMs);
@@ -167,6 +175,20 @@ export class RedisLink {
     this.#retryTimer = this.#options.clock.setTimer(reconnect, delayMs * (0.5 + Math.random() / 2));
   }
 
+  #ofThisTurn(): Batch {
+    if (this.#batch === undefined) {
+      this.#batch = { since: this.#options.clock.now() };
+      setImmediate(this.#batchLeft);
+    }
+    return this.#batch;
+  }
+
+  /** A process that was busy until the turn's end has sent nothing until now: the server has its time from here on. */
+  readonly #batchLeft = (): void => {
+    this.#batch!.since = this.#options.clock.now();
+    this.#batch = undefined;
+  };
+
   /** Returns false if the command was given up before. */
   #settle(waiting: Waiting): boolean {
     if (!this.#waiting.delete(waiting)) return false;
@@ -186,7 +208,7 @@ export class RedisLink {
     this.#overdue = undefined;
     if (oldest === undefined) return;
     const { clock, timeoutMs } = this.#options;
-    const leftMs = oldest.since + timeoutMs - clock.now();
+    const leftMs = oldest.batch.since + timeoutMs - clock.now();
     if (leftMs <= 0) this.#overdue = oldest;
     if (leftMs > 0 || overdue !== oldest) this.#watch = clock.setTimer(this.#onWatch, Math.max(leftMs, 1));
     else if (this.#connection !== undefined) this.#lost(this.#connection, `no answer in ${timeoutMs} ms`);

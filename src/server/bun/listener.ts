@@ -74,6 +74,10 @@ export class BunListener implements EngineListener {
     return this.#connections.snapshot();
   }
 
+  allTaken(): Promise<void> {
+    return this.#connections.allTaken();
+  }
+
   stopAccepting(): void {
     this.#listening?.stop();
     this.#connections.stopAccepting();

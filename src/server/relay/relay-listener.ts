@@ -1,13 +1,10 @@
 // The listener for the other processes of the service: each connection brings one request of a client whose session is here.
 // It begins with the header of `relay-header.ts`; without the service's secret it is dropped.
 
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
 import { ChannelError } from "../../base/errors.ts";
-import { checkSocketPath } from "../../base/socket-path.ts";
 import type { ProxyProtocolHeader } from "../../codec/proxy-protocol.ts";
+import { PrivateSocket } from "../../machine/private-socket.ts";
 import type { Exchange } from "../../transport/exchange.ts";
 import type { ExchangeContext } from "../../transport/exchange-context.ts";
 import { ProxyListener } from "../../transport/io/proxy-listener.ts";
@@ -36,7 +33,7 @@ export class RelayListener {
   readonly #options: RelayListenerOptions;
   readonly #netServer: NetServer;
   /** Undefined on TCP. */
-  #path: string | undefined;
+  #socket: PrivateSocket | undefined;
 
   constructor(options: RelayListenerOptions) {
     this.#options = options;
@@ -50,8 +47,8 @@ export class RelayListener {
   async listen(): Promise<string> {
     const { tcp, server } = this.#options;
     const netServer = this.#netServer;
-    if (tcp === undefined) this.#path = await newSocketPath();
-    const address = tcp === undefined ? { path: this.#path } : { host: tcp.host, port: tcp.port ?? 0 };
+    if (tcp === undefined) this.#socket = await PrivateSocket.make(SOCKET_NAME);
+    const address = tcp === undefined ? { path: this.#socket!.path } : { host: tcp.host, port: tcp.port ?? 0 };
     await new Promise<void>((resolve, reject) => {
       netServer.once("error", reject);
       // The workers of node:cluster would share one port, and get each other's requests.
@@ -63,7 +60,7 @@ export class RelayListener {
     netServer.unref();
     const bound = netServer.address();
     if (typeof bound === "object" && bound !== null) return tcpAddress(tcp?.host ?? bound.address, bound.port);
-    return unixAddress(this.#path!);
+    return unixAddress(this.#socket!.path);
   }
 
   /** Accepts nothing more, and drops what is open. Resolves when all is closed. */
@@ -71,15 +68,8 @@ export class RelayListener {
     const closed = new Promise<void>((resolve) => this.#netServer.close(() => resolve()));
     await this.connections.dropConnections();
     await closed;
-    if (this.#path !== undefined) await rm(dirname(this.#path), { recursive: true, force: true });
+    await this.#socket?.remove();
   }
-}
-
-async function newSocketPath(): Promise<string> {
-  const prefix = join(tmpdir(), "unichannel-");
-  checkSocketPath(join(`${prefix}XXXXXX`, SOCKET_NAME));
-  // `mkdtemp` makes a folder of mode 0700: no other user of the machine gets to the socket.
-  return join(await mkdtemp(prefix), SOCKET_NAME);
 }
 
 /** The context of relayed requests: that of the server, but for the place where a request goes. */

@@ -134,6 +134,12 @@ export class Http1Driver implements ByteStreamListener, Flushable, ExchangeOwner
     }
   }
 
+  /** As `closeSoon`, but an idle connection takes one more request, whose response says that it closes. */
+  announceClose(): void {
+    if (this.isIdle && this.#state === DRIVER_STATES.reading) this.connection.announceClose();
+    else this.closeSoon();
+  }
+
   /** Takes no request after the one that is being answered, or has begun to arrive. An idle connection ends now. */
   closeSoon(): void {
     // A client that does not read its answers gets no more of them.

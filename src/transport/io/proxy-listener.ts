@@ -62,6 +62,9 @@ export class ProxyListener implements ByteStreamListener {
     return true;
   }
 
+  /** The header, and a request, may be on their way. */
+  announceClose(): void {}
+
   closeSoon(): void {
     this.#stream.destroy();
   }
