@@ -24,13 +24,19 @@ export const processes = [
     load: "ws-echo.js",
     config: { connections: 64, inFlight: 16, messageBytes: 32, binary: false },
   }),
-  workRow({
-    name: "processes-publish",
-    title: "messages of 128 bytes to 1,000 members of 2 processes of one machine, 16 on their way",
+  publish("processes-publish", "one at a time", 1),
+  publish("processes-publish-16", "16 on their way", 16),
+];
+
+/** @param {string} name @param {string} title @param {number} inFlight */
+function publish(name, title, inFlight) {
+  return workRow({
+    name,
+    title: `messages of 128 bytes to 1,000 members of 2 processes of one machine, ${title}`,
     rank: "extra",
     peers: peersOf("publish"),
     targets,
     load: "cluster.js",
-    config: { connections: 1000, inFlight: 16 },
-  }),
-];
+    config: { connections: 1000, inFlight },
+  });
+}

@@ -67,6 +67,7 @@ export const TITLES = {
 
   "processes-echo": "Short WebSocket messages sent back by two processes of one machine",
   "processes-publish": "Messages to all clients of two processes of one machine, without a broker",
+  "processes-publish-16": "Messages to all clients of two processes of one machine, without a broker, 16 at once",
 
   "session-echo": "Short messages of resumable sessions, 16 at once, each sent back",
   "session-request": "Requests and their replies over resumable sessions",
