@@ -174,8 +174,10 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     this.#state.moveTo("ending");
     // Not earlier: a client between two polls comes back on the same connection for messages that were sent before the stop.
     this.#eachHttp((http) => http.announceClose());
-    if (this.lastRequestMs === 0) this.#endIdle();
-    else this.#lastRequestTimer = this.#server.clock.setTimer(() => this.#endIdle(), this.lastRequestMs);
+    const endIdle = (): void => this.#endIdle();
+    if (this.lastRequestMs === 0) endIdle();
+    // A process that was busy has not read yet what came in time.
+    else this.#lastRequestTimer = this.#server.clock.setTimer(() => afterReads(endIdle), this.lastRequestMs);
   }
 
   async dropConnections(): Promise<void> {
@@ -257,7 +259,8 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
 
   /** No connection waits for a request any more. */
   #endIdle(): void {
-    this.#state.moveTo("closed");
+    // The connections may have been dropped before.
+    if (!this.#state.tryMoveTo("closed")) return;
     this.#eachHttp((http) => http.closeSoon());
     this.#server.checkEmpty();
   }

@@ -189,6 +189,8 @@ describe("a source of exchanges", () => {
     readonly url = undefined;
     readonly isUnix = false;
     readonly asked: string[] = [];
+    /** Runs while the connections are taken that the system has accepted. */
+    taking = async (): Promise<void> => {};
     ticks = 0;
     roomsMade = 0;
     readonly #open = new Set<OpenConnection>([
@@ -216,8 +218,9 @@ describe("a source of exchanges", () => {
       server.connectionClosed(connection!);
     }
 
-    async allTaken(): Promise<void> {
+    allTaken(): Promise<void> {
       this.asked.push("allTaken");
+      return this.taking();
     }
 
     stopAccepting(): void {
@@ -265,6 +268,44 @@ describe("a source of exchanges", () => {
     await stopped;
     assert.deepEqual(source.asked.slice(3), ["dropConnections"]);
     assert.equal(server.status, "stopped");
+  });
+
+  it("is not waited for longer than the grace while it takes connections", async (t) => {
+    const source = new Source();
+    source.taking = () => new Promise(() => {});
+    const { server, clock } = starting(t, () => "ok", {}, source);
+    const stopped = server.stop({ graceMs: 50 });
+    await new Promise(setImmediate);
+    clock.advance(50);
+    await until(() => source.asked.includes("stopAccepting"), "it goes on");
+    // Nothing of the grace is left.
+    await until(() => source.asked.includes("endConnections"), "it goes on");
+    clock.advance(0);
+    await stopped;
+    assert.deepEqual(source.asked, ["allTaken", "stopAccepting", "endConnections", "dropConnections"]);
+  });
+
+  it("may open channels while it takes connections: they end, or move to another process, with all others", async (t) => {
+    const source = new Source();
+    const { handler, channels, closed } = opening();
+    const { server, clock } = starting(t, handler, {}, source);
+    const moved: boolean[] = [];
+    server.service = {
+      takes: () => false,
+      snapshot: () => [],
+      leave: () => {
+        moved.push(...channels.map(({ isOpen }) => isOpen));
+        return { channels: new Set(), done: Promise.resolve() };
+      },
+      stop: async () => {},
+    };
+    source.taking = async () => {
+      new MemoryExchange(server, "/", EVENT_STREAM);
+      await new Promise(setImmediate);
+    };
+    await stopping(server, clock, 1000);
+    assert.deepEqual(moved, [true]);
+    assert.equal(closed.length, 1);
   });
 
   it("drops its connections when the grace is over", async (t) => {

@@ -44,8 +44,14 @@ async function still(
   );
   await once(listener.listen(0, "127.0.0.1"), "listening");
   t.after(async () => {
-    await server.stop({ graceMs: 0 });
     listener.close();
+    let isStopped = false;
+    void server.stop({ graceMs: 0 }).finally(() => (isStopped = true));
+    // A test that has failed may have left a stop that waits for the clock.
+    await until(() => {
+      clock.advance(1000);
+      return isStopped;
+    }, "it has stopped");
   });
   const { port } = listener.address() as AddressInfo;
   return { clock, server, connections, port, connect: () => RawClient.connect(t, { port }) };
@@ -89,6 +95,33 @@ describe("A server that stops", () => {
     assert.deepEqual([response.text, response.headers.get("connection")], ["body", ["close"]]);
     client.end();
     await stopped;
+  });
+
+  it("answers a request that came in time, and that a busy process has not read", async (t) => {
+    const site = await still(t, (r) => r.path);
+    const client = await site.connect();
+    await until(() => site.connections.size === 1, "it is accepted");
+    const stopped = site.server.stop();
+    await ending(site);
+    client.write(request("GET /late"));
+    // As if the process had been busy: the time passes before it reads.
+    site.clock.advance(LAST_REQUEST_MS);
+    const response = await client.response();
+    assert.deepEqual([response.text, response.headers.get("connection")], ["/late", ["close"]]);
+    client.end();
+    await stopped;
+  });
+
+  it("can drop its connections while it waits for the reads of the last requests", async (t) => {
+    const site = await still(t, () => "ok");
+    const client = await site.connect();
+    await until(() => site.connections.size === 1, "it is accepted");
+    const stopped = site.server.stop({ graceMs: LAST_REQUEST_MS });
+    await ending(site);
+    site.clock.advance(LAST_REQUEST_MS);
+    await client.ended();
+    await stopped;
+    assert.equal(site.server.status, "stopped");
   });
 
   it("ends a connection on which no request comes", async (t) => {
@@ -208,6 +241,28 @@ describe("A server that stops", () => {
     await stopped;
     await client.closed;
     assert.equal(lastStreams[0], 2 ** 31 - 1);
+  });
+
+  it("tells nothing to a client of HTTP/2 whose connection is being dropped", async (t) => {
+    const site = await still(
+      t,
+      (r) => r.path,
+      {},
+      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
+    );
+    const limits = toHttp2Limits({})!;
+    const opened: Http2Connection[] = [];
+    site.connections.openHttp2 = (socket, address, owner) => {
+      opened.push(new Http2Connection(socket, address, site.server, limits, owner));
+      return opened[0]!;
+    };
+    const client = await Http2Client.connect(t, { port: site.port, tls: false });
+    const [connection] = opened;
+    connection!.destroy();
+    // Node reports its end some turns later: until then it is open for the stop.
+    assert.equal(site.connections.size, 1);
+    connection!.announceClose();
+    await client.closed;
   });
 
   it("takes the connections that the system has accepted already", async (t) => {
