@@ -119,7 +119,9 @@ export class Http2Connection implements OpenConnection, Http2StreamOwner {
   }
 
   destroy(): void {
-    this.#session.destroy();
+    // A session that has ended has only ended its side of the socket: it waits for the client's.
+    if (this.#session.destroyed) this.#socket.destroy();
+    else this.#session.destroy();
   }
 
   streamClosed(stream: Http2Stream): void {

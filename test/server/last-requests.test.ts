@@ -14,10 +14,13 @@ import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { Http2Client } from "../support/http2-client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
-import { settled, until } from "../support/wait.ts";
+import { settled, until, within } from "../support/wait.ts";
 
 /** `LAST_REQUEST_MS` of `connections.ts`. */
 const LAST_REQUEST_MS = 100;
+
+/** RFC 9113 §3.4: the client's, with empty settings. */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 interface Still {
   readonly clock: VirtualClock;
@@ -241,6 +244,28 @@ describe("A server that stops", () => {
     await stopped;
     await client.closed;
     assert.equal(lastStreams[0], 2 ** 31 - 1);
+  });
+
+  it("drops a client of HTTP/2 that closes nothing itself, also with a grace without end", async (t) => {
+    const site = await still(
+      t,
+      () => "ok",
+      {},
+      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
+    );
+    const limits = toHttp2Limits({})!;
+    site.connections.openHttp2 = (socket, address, owner) =>
+      new Http2Connection(socket, address, site.server, limits, owner);
+    const client = await site.connect();
+    client.write(PREFACE);
+    await until(() => client.peek().length > 0, "the settings of the server");
+    const stopped = site.server.stop({ graceMs: Number.POSITIVE_INFINITY });
+    await ending(site);
+    site.clock.advance(LAST_REQUEST_MS);
+    await until(() => client.isEnded, "the server has ended its side");
+    assert.equal(site.connections.size, 1);
+    site.clock.advance(site.server.closeTimeoutMs);
+    await within(stopped, () => "the end of the stop");
   });
 
   it("tells nothing to a client of HTTP/2 whose connection is being dropped", async (t) => {
