@@ -366,8 +366,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   async #endAll(graceMs: number): Promise<void> {
     const endsAt = this.clock.now() + graceMs;
     // The system resets those that the process has not taken when the port is closed.
-    const taken = graceMs > 0 ? this.#source?.allTaken?.() : undefined;
-    if (taken !== undefined) await within(this.clock, graceMs, taken);
+    if (graceMs > 0) await this.#source?.allTaken?.(graceMs / 2);
     this.#source?.stopAccepting();
     const restMs = Math.max(endsAt - this.clock.now(), 0);
     this.#areChannelsEnding = true;

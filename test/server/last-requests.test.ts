@@ -305,4 +305,31 @@ describe("A server that stops", () => {
     for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\/late$/);
     await stopped;
   });
+
+  it("takes them also where each of them keeps the process busy, but not for longer than it may", async (t) => {
+    const site: Still = await still(
+      t,
+      () => "ok",
+      {},
+      (socket, connections) => {
+        site.clock.advance(10);
+        connections.accept(socket);
+      },
+    );
+    const come = async (): Promise<void> => {
+      const sockets = Array.from({ length: 50 }, () => connect({ port: site.port, host: "127.0.0.1" }));
+      // The sockets that are not taken are reset.
+      for (const socket of sockets) socket.on("error", () => {});
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await new Promise(process.nextTick);
+    };
+    await come();
+    await site.connections.allTaken(Number.POSITIVE_INFINITY);
+    assert.equal(site.connections.size, 50);
+    await come();
+    await site.connections.allTaken(100);
+    assert.ok(site.connections.size < 100);
+  });
 });
