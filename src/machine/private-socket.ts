@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { checkSocketPath } from "../base/socket-path.ts";
 
+/** The folders that exist: the process listens once for its end, however many it has. */
+const folders = new Set<string>();
+
 export class PrivateSocket {
   readonly path: string;
   readonly #folder: string;
-
-  /** For a process that ends without `remove`, by an exception. */
-  readonly #removeNow = (): void => rmSync(this.#folder, { recursive: true, force: true });
 
   private constructor(folder: string, name: string) {
     this.#folder = folder;
@@ -26,14 +26,21 @@ export class PrivateSocket {
     const prefix = join(tmpdir(), "unichannel-");
     checkSocketPath(join(`${prefix}XXXXXX`, name));
     // `mkdtemp` makes a folder of mode 0700: no other user of the machine gets to the socket.
-    const socket = new PrivateSocket(await mkdtemp(prefix), name);
-    process.once("exit", socket.#removeNow);
-    return socket;
+    const folder = await mkdtemp(prefix);
+    if (folders.size === 0) process.on("exit", removeAll);
+    folders.add(folder);
+    return new PrivateSocket(folder, name);
   }
 
   /** Removes the folder. */
   async remove(): Promise<void> {
-    process.off("exit", this.#removeNow);
     await rm(this.#folder, { recursive: true, force: true });
+    folders.delete(this.#folder);
+    if (folders.size === 0) process.off("exit", removeAll);
   }
+}
+
+/** For a process that ends without `remove`, by an exception. */
+function removeAll(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }

@@ -101,6 +101,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   #source: ExchangeSource | undefined;
   readonly #status = new StateMachine("a server", MOVES, "running");
   #stopped: Promise<void> | undefined;
+  /** True once a stop ends the channels. One that opens later is ended, too. */
+  #areChannelsEnding = false;
   /** The number of requests that are being answered. */
   #openExchanges = 0;
   #onEmpty: (() => void) | undefined;
@@ -265,8 +267,8 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   channelOpened(channel: TransportChannel, request: ChannelRequest): void {
     this.#channels.add(channel);
     this.#observer.channelOpened(channel, request);
-    // The handler was still running when the stop began.
-    if (!this.#status.is("running")) queueMicrotask(() => channel.goAway(comeBackMs()));
+    // The handler was still running when the others were told.
+    if (this.#areChannelsEnding) queueMicrotask(() => channel.goAway(comeBackMs()));
   }
 
   channelExpired(): void {
@@ -362,21 +364,23 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
 
   /** The order of a stop. Waiting takes `graceMs` at most, all steps together. */
   async #endAll(graceMs: number): Promise<void> {
-    const startedAt = this.clock.now();
+    const endsAt = this.clock.now() + graceMs;
     // The system resets those that the process has not taken when the port is closed.
-    if (graceMs > 0) await this.#source?.allTaken?.();
+    if (graceMs > 0) await this.#source?.allTaken?.(graceMs / 2);
     this.#source?.stopAccepting();
-    const leaving = this.service?.leave(graceMs);
+    const restMs = Math.max(endsAt - this.clock.now(), 0);
+    this.#areChannelsEnding = true;
+    const leaving = this.service?.leave(restMs);
     for (const channel of this.#channels.snapshot()) {
       if (leaving?.channels.has(channel) !== true) this.#guard(() => channel.goAway(comeBackMs()));
     }
     await leaving?.done;
     // A client between two polls fetches the messages that were sent before the stop with its next poll.
-    await within(this.clock, graceMs, this.sessions.noneLingers());
+    await within(this.clock, restMs, this.sessions.noneLingers());
     // A request may have arrived and not been read: its client would see only the end of the connection.
     await new Promise<void>(afterReads);
     this.#source?.endConnections();
-    await within(this.clock, Math.max(graceMs - (this.clock.now() - startedAt), 0), this.#empty());
+    await within(this.clock, Math.max(endsAt - this.clock.now(), 0), this.#empty());
     await this.#source?.dropConnections();
     await this.service?.stop();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.abandon());

@@ -31,8 +31,8 @@ export interface ExchangeSource {
   snapshot(): readonly OpenConnection[];
   /** Called twice a second, before the connections are. */
   tick?(): void;
-  /** Resolves when the process has taken the connections that the system has accepted before. @default at once */
-  allTaken?(): Promise<void>;
+  /** Resolves when the process has taken the connections that the system has accepted before, or after `maxMs`. @default at once */
+  allTaken?(maxMs: number): Promise<void>;
   /** Accepts nothing new. A connection that is answering says in its last response that it closes. */
   stopAccepting(): void;
   /** Ends each connection of this source as soon as it has answered the requests that were read. */

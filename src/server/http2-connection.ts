@@ -107,7 +107,7 @@ export class Http2Connection implements OpenConnection, Http2StreamOwner {
 
   /** RFC 9113 §6.8: the client should open no more streams. Those that are on their way are served until `closeSoon`. */
   announceClose(): void {
-    if (!this.#session.closed) this.#session.goaway(RESET.NO_ERROR, MAX_STREAM_ID);
+    if (!this.#session.closed && !this.#session.destroyed) this.#session.goaway(RESET.NO_ERROR, MAX_STREAM_ID);
   }
 
   /** RFC 9113 §6.8: takes no new streams, and ends when the open ones are over. */
@@ -119,7 +119,9 @@ export class Http2Connection implements OpenConnection, Http2StreamOwner {
   }
 
   destroy(): void {
-    this.#session.destroy();
+    // A session that has ended has only ended its side of the socket: it waits for the client's.
+    if (this.#session.destroyed) this.#socket.destroy();
+    else this.#session.destroy();
   }
 
   streamClosed(stream: Http2Stream): void {

@@ -140,8 +140,8 @@ export class Listener implements EngineListener {
     return this.#connections.snapshot();
   }
 
-  allTaken(): Promise<void> {
-    return this.#connections.allTaken();
+  allTaken(maxMs: number): Promise<void> {
+    return this.#connections.allTaken(maxMs);
   }
 
   stopAccepting(): void {

@@ -16,6 +16,14 @@ describe("PrivateSocket", () => {
     assert.equal(existsSync(folder), false);
   });
 
+  it("listens once for the end of a process that has many", async () => {
+    const before = process.listenerCount("exit");
+    const sockets = await Promise.all(Array.from({ length: 12 }, () => PrivateSocket.make("s.sock")));
+    assert.ok(process.listenerCount("exit") <= before + 1);
+    for (const socket of sockets) await socket.remove();
+    assert.equal(process.listenerCount("exit"), before);
+  });
+
   it("removes the folder of a process that ends by an exception", (t) => {
     const folder = mkdtempSync(join(tmpdir(), "unichannel-test-"));
     t.after(() => rmSync(folder, { recursive: true }));

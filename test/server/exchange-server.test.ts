@@ -189,6 +189,8 @@ describe("a source of exchanges", () => {
     readonly url = undefined;
     readonly isUnix = false;
     readonly asked: string[] = [];
+    /** Runs while the connections are taken that the system has accepted. */
+    taking = async (_maxMs: number): Promise<void> => {};
     ticks = 0;
     roomsMade = 0;
     readonly #open = new Set<OpenConnection>([
@@ -216,8 +218,9 @@ describe("a source of exchanges", () => {
       server.connectionClosed(connection!);
     }
 
-    async allTaken(): Promise<void> {
+    allTaken(maxMs: number): Promise<void> {
       this.asked.push("allTaken");
+      return this.taking(maxMs);
     }
 
     stopAccepting(): void {
@@ -265,6 +268,38 @@ describe("a source of exchanges", () => {
     await stopped;
     assert.deepEqual(source.asked.slice(3), ["dropConnections"]);
     assert.equal(server.status, "stopped");
+  });
+
+  it("may take connections for half of the grace, which is the limit of the whole stop", async (t) => {
+    const source = new Source();
+    const { server, clock } = starting(t, () => "ok", {}, source);
+    source.taking = async (maxMs) => clock.advance(maxMs);
+    const startedAt = clock.now();
+    assert.ok((await stopping(server, clock, 1000)) > 0);
+    assert.equal(clock.now() - startedAt, 1000);
+  });
+
+  it("may open channels while it takes connections: they end, or move to another process, with all others", async (t) => {
+    const source = new Source();
+    const { handler, channels, closed } = opening();
+    const { server, clock } = starting(t, handler, {}, source);
+    const moved: boolean[] = [];
+    server.service = {
+      takes: () => false,
+      snapshot: () => [],
+      leave: () => {
+        moved.push(...channels.map(({ isOpen }) => isOpen));
+        return { channels: new Set(), done: Promise.resolve() };
+      },
+      stop: async () => {},
+    };
+    source.taking = async () => {
+      new MemoryExchange(server, "/", EVENT_STREAM);
+      await new Promise(setImmediate);
+    };
+    await stopping(server, clock, 1000);
+    assert.deepEqual(moved, [true]);
+    assert.equal(closed.length, 1);
   });
 
   it("drops its connections when the grace is over", async (t) => {

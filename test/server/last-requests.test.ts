@@ -14,10 +14,13 @@ import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { Http2Client } from "../support/http2-client.ts";
 import { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
-import { settled, until } from "../support/wait.ts";
+import { settled, until, within } from "../support/wait.ts";
 
 /** `LAST_REQUEST_MS` of `connections.ts`. */
 const LAST_REQUEST_MS = 100;
+
+/** RFC 9113 §3.4: the client's, with empty settings. */
+const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 interface Still {
   readonly clock: VirtualClock;
@@ -44,8 +47,14 @@ async function still(
   );
   await once(listener.listen(0, "127.0.0.1"), "listening");
   t.after(async () => {
-    await server.stop({ graceMs: 0 });
     listener.close();
+    let isStopped = false;
+    void server.stop({ graceMs: 0 }).finally(() => (isStopped = true));
+    // A test that has failed may have left a stop that waits for the clock.
+    await until(() => {
+      clock.advance(1000);
+      return isStopped;
+    }, "it has stopped");
   });
   const { port } = listener.address() as AddressInfo;
   return { clock, server, connections, port, connect: () => RawClient.connect(t, { port }) };
@@ -89,6 +98,33 @@ describe("A server that stops", () => {
     assert.deepEqual([response.text, response.headers.get("connection")], ["body", ["close"]]);
     client.end();
     await stopped;
+  });
+
+  it("answers a request that came in time, and that a busy process has not read", async (t) => {
+    const site = await still(t, (r) => r.path);
+    const client = await site.connect();
+    await until(() => site.connections.size === 1, "it is accepted");
+    const stopped = site.server.stop();
+    await ending(site);
+    client.write(request("GET /late"));
+    // As if the process had been busy: the time passes before it reads.
+    site.clock.advance(LAST_REQUEST_MS);
+    const response = await client.response();
+    assert.deepEqual([response.text, response.headers.get("connection")], ["/late", ["close"]]);
+    client.end();
+    await stopped;
+  });
+
+  it("can drop its connections while it waits for the reads of the last requests", async (t) => {
+    const site = await still(t, () => "ok");
+    const client = await site.connect();
+    await until(() => site.connections.size === 1, "it is accepted");
+    const stopped = site.server.stop({ graceMs: LAST_REQUEST_MS });
+    await ending(site);
+    site.clock.advance(LAST_REQUEST_MS);
+    await client.ended();
+    await stopped;
+    assert.equal(site.server.status, "stopped");
   });
 
   it("ends a connection on which no request comes", async (t) => {
@@ -210,6 +246,50 @@ describe("A server that stops", () => {
     assert.equal(lastStreams[0], 2 ** 31 - 1);
   });
 
+  it("drops a client of HTTP/2 that closes nothing itself, also with a grace without end", async (t) => {
+    const site = await still(
+      t,
+      () => "ok",
+      {},
+      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
+    );
+    const limits = toHttp2Limits({})!;
+    site.connections.openHttp2 = (socket, address, owner) =>
+      new Http2Connection(socket, address, site.server, limits, owner);
+    const client = await site.connect();
+    client.write(PREFACE);
+    await until(() => client.peek().length > 0, "the settings of the server");
+    const stopped = site.server.stop({ graceMs: Number.POSITIVE_INFINITY });
+    await ending(site);
+    site.clock.advance(LAST_REQUEST_MS);
+    await until(() => client.isEnded, "the server has ended its side");
+    assert.equal(site.connections.size, 1);
+    site.clock.advance(site.server.closeTimeoutMs);
+    await within(stopped, () => "the end of the stop");
+  });
+
+  it("tells nothing to a client of HTTP/2 whose connection is being dropped", async (t) => {
+    const site = await still(
+      t,
+      (r) => r.path,
+      {},
+      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
+    );
+    const limits = toHttp2Limits({})!;
+    const opened: Http2Connection[] = [];
+    site.connections.openHttp2 = (socket, address, owner) => {
+      opened.push(new Http2Connection(socket, address, site.server, limits, owner));
+      return opened[0]!;
+    };
+    const client = await Http2Client.connect(t, { port: site.port, tls: false });
+    const [connection] = opened;
+    connection!.destroy();
+    // Node reports its end some turns later: until then it is open for the stop.
+    assert.equal(site.connections.size, 1);
+    connection!.announceClose();
+    await client.closed;
+  });
+
   it("takes the connections that the system has accepted already", async (t) => {
     const site = await serving(t, (r) => r.path);
     const sockets = Array.from({ length: 50 }, () => connect({ port: site.server.port, host: "127.0.0.1" }));
@@ -224,5 +304,32 @@ describe("A server that stops", () => {
     const stopped = site.server.stop();
     for (const answer of await Promise.all(answers)) assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*\/late$/);
     await stopped;
+  });
+
+  it("takes them also where each of them keeps the process busy, but not for longer than it may", async (t) => {
+    const site: Still = await still(
+      t,
+      () => "ok",
+      {},
+      (socket, connections) => {
+        site.clock.advance(10);
+        connections.accept(socket);
+      },
+    );
+    const come = async (): Promise<void> => {
+      const sockets = Array.from({ length: 50 }, () => connect({ port: site.port, host: "127.0.0.1" }));
+      // The sockets that are not taken are reset.
+      for (const socket of sockets) socket.on("error", () => {});
+      t.after(() => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await new Promise(process.nextTick);
+    };
+    await come();
+    await site.connections.allTaken(Number.POSITIVE_INFINITY);
+    assert.equal(site.connections.size, 50);
+    await come();
+    await site.connections.allTaken(100);
+    assert.ok(site.connections.size < 100);
   });
 });

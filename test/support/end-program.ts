@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { within } from "./wait.ts";
 
 /**
- * Sends SIGTERM, so that the program also stops what it has started, and waits for its last output. Rejects if it, or a process
- * that it has started, goes on: all of them are killed then, because one that holds the output's pipe would keep the test
- * waiting. `child`: spawned with `detached: true`, as the first of a group of its own.
+ * Sends SIGTERM, so that the program also stops what it has started, and waits for its last output. Rejects if it goes on, or if a
+ * process that it has started holds the pipe of its output. In any case what is left of its group is killed. `child`: spawned
+ * with `detached: true`, as the first of a group of its own.
  */
 export async function endProgram(child: ChildProcess): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   try {

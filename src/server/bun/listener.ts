@@ -74,8 +74,8 @@ export class BunListener implements EngineListener {
     return this.#connections.snapshot();
   }
 
-  allTaken(): Promise<void> {
-    return this.#connections.allTaken();
+  allTaken(maxMs: number): Promise<void> {
+    return this.#connections.allTaken(maxMs);
   }
 
   stopAccepting(): void {
