@@ -365,22 +365,22 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   /** The order of a stop. Waiting takes `graceMs` at most, all steps together. */
   async #endAll(graceMs: number): Promise<void> {
     const endsAt = this.clock.now() + graceMs;
+    const leftMs = (): number => Math.max(endsAt - this.clock.now(), 0);
     // The system resets those that the process has not taken when the port is closed.
     if (graceMs > 0) await this.#source?.allTaken?.(graceMs / 2);
     this.#source?.stopAccepting();
-    const restMs = Math.max(endsAt - this.clock.now(), 0);
     this.#areChannelsEnding = true;
-    const leaving = this.service?.leave(restMs);
+    const leaving = this.service?.leave(leftMs());
     for (const channel of this.#channels.snapshot()) {
       if (leaving?.channels.has(channel) !== true) this.#guard(() => channel.goAway(comeBackMs()));
     }
     await leaving?.done;
     // A client between two polls fetches the messages that were sent before the stop with its next poll.
-    await within(this.clock, restMs, this.sessions.noneLingers());
+    await within(this.clock, leftMs(), this.sessions.noneLingers());
     // A request may have arrived and not been read: its client would see only the end of the connection.
     await new Promise<void>(afterReads);
     this.#source?.endConnections();
-    await within(this.clock, Math.max(endsAt - this.clock.now(), 0), this.#empty());
+    await within(this.clock, leftMs(), this.#empty());
     await this.#source?.dropConnections();
     await this.service?.stop();
     for (const channel of this.#channels.snapshot()) this.#guard(() => channel.abandon());
