@@ -30,9 +30,7 @@ const servers = await Promise.all(ports.map(start));
 console.log("two servers are up");
 
 let restarting = Promise.resolve();
-process.on("SIGHUP", () => {
-  restarting = restarting.then(restart);
-});
+process.on("SIGHUP", () => void (restarting = restarting.then(restart)));
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.once(signal, async () => {
