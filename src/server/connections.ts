@@ -31,6 +31,8 @@ const MAX_CLOSING_TURNS = 10;
  * that is lost on a connection which it has just made. Without this time 1 to 4 of 10,000 requests were, in a restart under load.
  */
 const LAST_REQUEST_MS = 100;
+/** The same with TLS: before its request a new client needs one or two round trips for the handshake (RFC 8446 §2). */
+const LAST_TLS_REQUEST_MS = 500;
 
 /** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
 export type LimitPoint = "beforeTls" | "atAccept";
@@ -74,7 +76,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
   /** Undefined where there is no HTTP/2. Set before the first connection. */
   openHttp2: OpenHttp2 | undefined;
   /** Set before the stop. */
-  lastRequestMs: number = LAST_REQUEST_MS;
+  lastRequestMs: number;
   readonly #server: ExchangeServer;
   readonly #context: ExchangeContext;
   readonly #limitPoint: LimitPoint;
@@ -93,6 +95,7 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     this.#server = server;
     this.#context = context;
     this.#limitPoint = limitPoint;
+    this.lastRequestMs = limitPoint === "beforeTls" ? LAST_TLS_REQUEST_MS : LAST_REQUEST_MS;
     this.buffered = server.buffered;
     const { maxConnectionsPerAddress, writeTimeoutMs } = server.limits;
     this.writeTimeoutMs = writeTimeoutMs;

@@ -11,7 +11,7 @@ export interface BaseServer extends AsyncDisposable {
   /** The state of the server: it serves, waits for open work to end, or has stopped. */
   readonly status: ServerStatus;
   /**
-   * Stops: no new connections; a connection without a request has 100 ms for one more; WebSockets get 1001, event streams their
+   * Stops: no new connections; a connection without a request has a moment for one more; WebSockets get 1001, event streams their
    * end with a `retry:` of 1 to 3 s, parked polls a 503 with `Retry-After`, running handlers finish, all within `graceMs`; then
    * the rest is dropped. When it resolves every
    * close handler has run. Calling it again returns the same promise. With `Infinity` nothing is dropped. Rejects with

@@ -16,8 +16,9 @@ import { RawClient } from "../support/raw-client.ts";
 import { request, serving } from "../support/serving.ts";
 import { settled, until, within } from "../support/wait.ts";
 
-/** `LAST_REQUEST_MS` of `connections.ts`. */
+/** `LAST_REQUEST_MS` and `LAST_TLS_REQUEST_MS` of `connections.ts`. */
 const LAST_REQUEST_MS = 100;
+const LAST_TLS_REQUEST_MS = 500;
 
 /** RFC 9113 §3.4: the client's, with empty settings. */
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -197,6 +198,8 @@ describe("A server that stops", () => {
     await until(() => below.length === 1, "the handshake begins");
     const stopped = site.server.stop();
     await ending(site);
+    site.clock.advance(LAST_TLS_REQUEST_MS - 1);
+    await settled(() => client.isEnded);
     // The end of the handshake. Here the socket above TLS is the one below it.
     site.connections.accept(below[0]!);
     client.write(request("GET /late"));
@@ -217,7 +220,7 @@ describe("A server that stops", () => {
     const stopped = site.server.stop();
     await ending(site);
     assert.equal(client.isClosed, false);
-    site.clock.advance(LAST_REQUEST_MS);
+    site.clock.advance(LAST_TLS_REQUEST_MS);
     await client.ended();
     await stopped;
   });
@@ -240,7 +243,7 @@ describe("A server that stops", () => {
     const late = client.request({ ":path": "/late" });
     await until(() => lastStreams.length === 1, "the first GOAWAY");
     assert.equal((await late).text, "/late");
-    site.clock.advance(LAST_REQUEST_MS);
+    site.clock.advance(LAST_TLS_REQUEST_MS);
     await stopped;
     await client.closed;
     assert.equal(lastStreams[0], 2 ** 31 - 1);
@@ -261,7 +264,7 @@ describe("A server that stops", () => {
     await until(() => client.peek().length > 0, "the settings of the server");
     const stopped = site.server.stop({ graceMs: Number.POSITIVE_INFINITY });
     await ending(site);
-    site.clock.advance(LAST_REQUEST_MS);
+    site.clock.advance(LAST_TLS_REQUEST_MS);
     await until(() => client.isEnded, "the server has ended its side");
     assert.equal(site.connections.size, 1);
     site.clock.advance(site.server.closeTimeoutMs);
