@@ -104,7 +104,8 @@ describe("the guide to identities that end", () => {
     for (const token of ["wrong", "second"]) socket.send(token);
     await until(() => texts.length === 2, "both are answered");
     const [before, after] = texts.map((text) => Number(text.slice("until ".length)));
-    assert.ok(after! - before! === 60_000 && before! > Date.now(), `${texts}`);
+    // The page's program reads the clock for each of the two dates.
+    assert.ok(after! - before! >= 60_000 && after! - before! < 90_000 && before! > Date.now(), `${texts}`);
     assert.equal((await fetch(`${server.url}/?token=none`)).status, 401);
   });
 
