@@ -157,6 +157,14 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
     });
   }
 
+  stopAccepting(): void {
+    // The last responses of these connections say `Connection: close`.
+    this.#eachHttp((http) => {
+      if (http instanceof Http1Driver && !http.isIdle) http.closeSoon();
+    });
+  }
+
+  /** Resolves when a turn has brought no connection, or after `maxMs`. */
   async allTaken(maxMs: number): Promise<void> {
     const { clock } = this.#server;
     const endsAt = clock.now() + Math.min(maxMs, MAX_TAKING_MS);
@@ -164,13 +172,6 @@ export class Connections implements ExchangeSource, StreamOwner, ProxyFrontOwner
       before = this.#taken;
       await new Promise<void>(afterReads);
     }
-  }
-
-  stopAccepting(): void {
-    // The last responses of these connections say `Connection: close`.
-    this.#eachHttp((http) => {
-      if (http instanceof Http1Driver && !http.isIdle) http.closeSoon();
-    });
   }
 
   endConnections(): void {

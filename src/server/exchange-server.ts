@@ -366,9 +366,7 @@ export class ExchangeServer implements BaseServer, SessionServerContext, Exchang
   async #endAll(graceMs: number): Promise<void> {
     const endsAt = this.clock.now() + graceMs;
     const leftMs = (): number => Math.max(endsAt - this.clock.now(), 0);
-    // The system resets those that the process has not taken when the port is closed.
-    if (graceMs > 0) await this.#source?.allTaken?.(graceMs / 2);
-    this.#source?.stopAccepting();
+    await this.#source?.stopAccepting(graceMs / 2);
     this.#areChannelsEnding = true;
     const leaving = this.service?.leave(leftMs());
     for (const channel of this.#channels.snapshot()) {

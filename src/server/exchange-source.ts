@@ -31,10 +31,11 @@ export interface ExchangeSource {
   snapshot(): readonly OpenConnection[];
   /** Called twice a second, before the connections are. */
   tick?(): void;
-  /** Resolves when the process has taken the connections that the system has accepted before, or after `maxMs`. @default at once */
-  allTaken?(maxMs: number): Promise<void>;
-  /** Accepts nothing new. A connection that is answering says in its last response that it closes. */
-  stopAccepting(): void;
+  /**
+   * A connection that is answering says in its last response that it closes. Resolves when nothing new is accepted: the
+   * connections that the system has accepted are taken before, for `maxMs` at most.
+   */
+  stopAccepting(maxMs: number): void | Promise<void>;
   /** Ends each connection of this source as soon as it has answered the requests that were read. */
   endConnections(): void;
   /** Drops the connections that are still open. Resolves when all are closed, and no new ones are accepted. */

@@ -140,13 +140,11 @@ export class Listener implements EngineListener {
     return this.#connections.snapshot();
   }
 
-  allTaken(maxMs: number): Promise<void> {
-    return this.#connections.allTaken(maxMs);
-  }
-
-  stopAccepting(): void {
-    this.#close();
+  async stopAccepting(maxMs: number): Promise<void> {
     this.#connections.stopAccepting();
+    // The system resets those that the process has not taken when the port is closed.
+    await this.#connections.allTaken(maxMs);
+    this.#close();
   }
 
   endConnections(): void {

@@ -74,13 +74,10 @@ export class BunListener implements EngineListener {
     return this.#connections.snapshot();
   }
 
-  allTaken(maxMs: number): Promise<void> {
-    return this.#connections.allTaken(maxMs);
-  }
-
-  stopAccepting(): void {
-    this.#listening?.stop();
+  async stopAccepting(maxMs: number): Promise<void> {
     this.#connections.stopAccepting();
+    await this.#connections.allTaken(maxMs);
+    this.#listening?.stop();
   }
 
   endConnections(): void {
