@@ -19,6 +19,7 @@ export const lstat = absent("lstat");
 export const unlink = absent("unlink");
 export const mkdtemp = absent("mkdtemp");
 export const rm = absent("rm");
+export const rmSync = absent("rmSync");
 export const readFileSync = absent("readFileSync");
 export const readdirSync = absent("readdirSync");
 export const tmpdir = absent("tmpdir");
