@@ -278,14 +278,14 @@ export function memoryRow({ peers, targets = {}, kind, kinds = {}, fields = [], 
 
 /**
  * A row of milliseconds from the start of the process until it listens: less is better.
- * @param {Pick<Row, "name" | "title" | "peers" | "brief" | "rank"> & { prepare(): Promise<void> }} facts
+ * @param {Pick<Row, "name" | "title" | "peers" | "brief" | "rank"> & { prepare(): Promise<void>, targets?: Row["targets"] }} facts
  *   `prepare` makes what the peers need, before anything is measured
  * @returns {Row}
  */
-export function startRow({ prepare, ...facts }) {
+export function startRow({ prepare, targets = {}, ...facts }) {
   return {
     ...facts,
-    targets: {},
+    targets,
     load: "none",
     lessIsBetter: true,
     seconds: () => START_SECONDS / 2,

@@ -30,6 +30,7 @@ function row(facts, inFlight) {
 
 const redis = {
   peers: { unichannel: REDIS, ...socketIo },
+  targets: { "Socket.IO": "≥ 1.3 ×" },
   brokers: /** @type {Brokers} */ ({ unichannel: "redis", "Socket.IO": "redis" }),
 };
 const nats = {

@@ -15,6 +15,7 @@ async function prepare() {
 export const start = startRow({
   name: "start",
   title: "start of a process until it listens, and its memory then",
+  targets: { "node:http": "≤ 1.3 ×" },
   brief: ["unichannel", "node:http"],
   prepare,
   peers: {

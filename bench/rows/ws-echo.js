@@ -27,7 +27,7 @@ export const wsEcho = [
     peers: { ...peers, "Socket.IO": "ws-socketio.js", ...floor },
     rank: "headline",
     brief,
-    targets: { ws: "≥ 1.15 ×" },
+    targets: { ws: "≥ 1.15 ×", "node:net": "≥ 0.95 ×" },
     load,
     config: text,
     configs: { "Socket.IO": { socketIo: true } },
