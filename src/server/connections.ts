@@ -34,14 +34,14 @@ const LAST_REQUEST_MS = 100;
 /** The same with TLS: before its request a new client needs one or two round trips for the handshake (RFC 8446 §2). */
 const LAST_TLS_REQUEST_MS = 500;
 
-/** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
-export type LimitPoint = "beforeTls" | "atAccept";
-
 /**
  * Node takes one connection in each turn of the event loop (libuv 1.46 to 1.51). A stop begins when a turn brings none; under a load
  * that never ends, after this time. Turns are long while many handshakes are made: 100 ms were enough for half of 60 TLS clients.
  */
 const MAX_TAKING_MS = 1000;
+
+/** The point at which connections are limited: `beforeTls` counts sockets in their handshake, too. */
+export type LimitPoint = "beforeTls" | "atAccept";
 
 type ConnectionsState = "open" | "ending" | "closed";
 

@@ -13,9 +13,8 @@ export interface BaseServer extends AsyncDisposable {
   /**
    * Stops: no new connections; a connection without a request has a moment for one more; WebSockets get 1001, event streams their
    * end with a `retry:` of 1 to 3 s, parked polls a 503 with `Retry-After`, running handlers finish, all within `graceMs`; then
-   * the rest is dropped. When it resolves every
-   * close handler has run. Calling it again returns the same promise. With `Infinity` nothing is dropped. Rejects with
-   * BAD_OPTION, and changes nothing, for a `graceMs` that is not a number of milliseconds.
+   * the rest is dropped. When it resolves every close handler has run. Calling it again returns the same promise. With `Infinity`
+   * nothing is dropped. Rejects with BAD_OPTION, and changes nothing, for a `graceMs` that is not a number of milliseconds.
    */
   stop(options?: { /** @default 5000 */ readonly graceMs?: number }): Promise<void>;
   /** Returns the numbers of open connections and channels, and the counters. Takes time for each that is open. */

@@ -62,6 +62,36 @@ async function still(
   return { clock, server, connections, port, connect: () => RawClient.connect(t, { port }) };
 }
 
+/** The same for connections of HTTP/2, without TLS, and those that it has opened. */
+async function stillHttp2(t: TestContext): Promise<{ site: Still; opened: Http2Connection[] }> {
+  const site = await still(
+    t,
+    (r) => r.path,
+    {},
+    (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
+  );
+  const limits = toHttp2Limits({})!;
+  const opened: Http2Connection[] = [];
+  site.connections.openHttp2 = (socket, address, owner) => {
+    const connection = new Http2Connection(socket, address, site.server, limits, owner);
+    opened.push(connection);
+    return connection;
+  };
+  return { site, opened };
+}
+
+/** A client that has connected and sent nothing, and whose server has then begun to stop. */
+async function stoppingWithClient(
+  site: Still,
+  options?: { readonly graceMs?: number },
+): Promise<{ client: RawClient; stopped: Promise<void> }> {
+  const client = await site.connect();
+  await until(() => site.connections.size === 1, "it is accepted");
+  const stopped = site.server.stop(options);
+  await ending(site);
+  return { client, stopped };
+}
+
 /** The server has begun to end its connections, which takes it some turns. */
 const ending = ({ connections }: Still): Promise<void> => settled(() => connections.size);
 
@@ -104,10 +134,7 @@ describe("A server that stops", () => {
 
   it("answers a request that came in time, and that a busy process has not read", async (t) => {
     const site = await still(t, (r) => r.path);
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop();
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site);
     client.write(request("GET /late"));
     // As if the process had been busy: the time passes before it reads.
     site.clock.advance(LAST_REQUEST_MS);
@@ -119,10 +146,7 @@ describe("A server that stops", () => {
 
   it("can drop its connections while it waits for the reads of the last requests", async (t) => {
     const site = await still(t, () => "ok");
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop({ graceMs: LAST_REQUEST_MS });
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site, { graceMs: LAST_REQUEST_MS });
     site.clock.advance(LAST_REQUEST_MS);
     await client.ended();
     await stopped;
@@ -131,10 +155,7 @@ describe("A server that stops", () => {
 
   it("ends a connection on which no request comes", async (t) => {
     const site = await still(t, () => "ok");
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop();
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site);
     site.clock.advance(LAST_REQUEST_MS - 1);
     await settled(() => client.isEnded);
     assert.equal(client.isEnded, false);
@@ -146,10 +167,7 @@ describe("A server that stops", () => {
 
   it("drops a connection on which no request comes after `graceMs`, if that is shorter", async (t) => {
     const site = await still(t, () => "ok");
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop({ graceMs: 10 });
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site, { graceMs: 10 });
     site.clock.advance(10);
     await client.ended();
     await stopped;
@@ -160,10 +178,7 @@ describe("A server that stops", () => {
       trustedProxies: ["127.0.0.1"],
       proxyProtocol: "required",
     });
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop();
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site);
     client.write("PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n");
     await settled(() => client.isEnded);
     client.write(request("GET /"));
@@ -175,10 +190,7 @@ describe("A server that stops", () => {
 
   it("drops a connection whose PROXY header does not come", async (t) => {
     const site = await still(t, () => "ok", { trustedProxies: ["127.0.0.1"], proxyProtocol: "required" });
-    const client = await site.connect();
-    await until(() => site.connections.size === 1, "it is accepted");
-    const stopped = site.server.stop();
-    await ending(site);
+    const { client, stopped } = await stoppingWithClient(site);
     site.clock.advance(LAST_REQUEST_MS);
     await client.ended();
     await stopped;
@@ -227,15 +239,7 @@ describe("A server that stops", () => {
   });
 
   it("tells a client of HTTP/2 to open no more streams, and serves those that are on their way: RFC 9113 §6.8", async (t) => {
-    const site = await still(
-      t,
-      (r) => r.path,
-      {},
-      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
-    );
-    const limits = toHttp2Limits({})!;
-    site.connections.openHttp2 = (socket, address, owner) =>
-      new Http2Connection(socket, address, site.server, limits, owner);
+    const { site } = await stillHttp2(t);
     const client = await Http2Client.connect(t, { port: site.port, tls: false });
     const lastStreams: number[] = [];
     client.session.on("goaway", (_code, lastStream) => lastStreams.push(lastStream));
@@ -251,15 +255,7 @@ describe("A server that stops", () => {
   });
 
   it("drops a client of HTTP/2 that closes nothing itself, also with a grace without end", async (t) => {
-    const site = await still(
-      t,
-      () => "ok",
-      {},
-      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
-    );
-    const limits = toHttp2Limits({})!;
-    site.connections.openHttp2 = (socket, address, owner) =>
-      new Http2Connection(socket, address, site.server, limits, owner);
+    const { site } = await stillHttp2(t);
     const client = await site.connect();
     client.write(PREFACE);
     await until(() => client.peek().length > 0, "the settings of the server");
@@ -272,18 +268,7 @@ describe("A server that stops", () => {
   });
 
   it("tells nothing to a client of HTTP/2 whose connection is being dropped", async (t) => {
-    const site = await still(
-      t,
-      (r) => r.path,
-      {},
-      (socket, connections) => connections.accept(Object.assign(socket, { alpnProtocol: "h2" })),
-    );
-    const limits = toHttp2Limits({})!;
-    const opened: Http2Connection[] = [];
-    site.connections.openHttp2 = (socket, address, owner) => {
-      opened.push(new Http2Connection(socket, address, site.server, limits, owner));
-      return opened[0]!;
-    };
+    const { site, opened } = await stillHttp2(t);
     const client = await Http2Client.connect(t, { port: site.port, tls: false });
     const [connection] = opened;
     connection!.destroy();

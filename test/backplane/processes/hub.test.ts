@@ -100,15 +100,21 @@ function newHub(): Hub {
   return new Hub(new VirtualClock(), 1_700_000_000_000);
 }
 
+/** Two processes at one hub. */
+function publisherAndSlow(): { publisher: Peer; slow: Peer } {
+  const hub = newHub();
+  const [publisher, slow] = [new Peer(hub), new Peer(hub)];
+  publisher.hello();
+  slow.hello(2);
+  return { publisher, slow };
+}
+
 const KB = new Uint8Array(1000);
 const MB = 1024 * 1024;
 
 describe("a process that does not read from the hub", () => {
   it("gets all entries that the history has kept, in order and once, when it reads; the hub has kept few bytes for it", async () => {
-    const hub = newHub();
-    const [publisher, slow] = [new Peer(hub), new Peer(hub)];
-    publisher.hello();
-    slow.hello(2);
+    const { publisher, slow } = publisherAndSlow();
     slow.subscribe("g");
     await slow.read();
     const total = 15_000;
@@ -131,10 +137,7 @@ describe("a process that does not read from the hub", () => {
   });
 
   it("is told of no gap in a group that has lost nothing, however many other groups have ended", async () => {
-    const hub = newHub();
-    const [publisher, slow] = [new Peer(hub), new Peer(hub)];
-    publisher.hello();
-    slow.hello(2);
+    const { publisher, slow } = publisherAndSlow();
     slow.subscribe("quiet");
     publisher.publish("quiet", KB);
     await slow.read();
@@ -149,10 +152,7 @@ describe("a process that does not read from the hub", () => {
   });
 
   it("is told a gap where the history has dropped entries, once, before the next entry", async () => {
-    const hub = newHub();
-    const [publisher, slow] = [new Peer(hub), new Peer(hub)];
-    publisher.hello();
-    slow.hello(2);
+    const { publisher, slow } = publisherAndSlow();
     slow.subscribe("g");
     await slow.read();
     for (let n = 0; n < 12_000; n++) {
@@ -192,10 +192,7 @@ describe("a process that does not read from the hub", () => {
   });
 
   it("is forgotten when it unsubscribes while it is behind", async () => {
-    const hub = newHub();
-    const [publisher, slow] = [new Peer(hub), new Peer(hub)];
-    publisher.hello();
-    slow.hello(2);
+    const { publisher, slow } = publisherAndSlow();
     slow.subscribe("g");
     for (let n = 0; n < 10_000; n++) publisher.publish("g", KB, 100_000);
     slow.call(CALL.UNSUBSCRIBE, (writer) => writer.number(7));
